@@ -1,0 +1,83 @@
+"""What an operation declares: arguments, axis terms, roles, events, shapes.
+
+One small class per operation, registered by its name in the language.  Nothing here imports torch;
+``modules/`` holds the torch side of the same names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Protocol
+
+from ..arguments import Args
+from ..graph import Init, Role, Tensor, Value
+from ..terms import Term
+
+
+class OpFault(Exception):
+    """An operation cannot take these inputs or arguments; becomes a diagnostic at its statement."""
+
+    def __init__(self, code: str, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.code, self.message, self.hint = code, message, hint
+
+
+class Lowering(Protocol):
+    """What an operation may do while it is lowered."""
+
+    where: str
+    """The readable place of the operation, for causes and reasons."""
+
+    def space(self, size: int) -> Term:
+        """A new Space of ``size`` units whose home is this operation."""
+
+    def spatial(self, size: int | str) -> Term:
+        """A term of a height, width or length: the unit for 1, else frozen as ``spatial``."""
+
+    def tensor(
+        self, suffix: str, axes: Sequence[Term], roles: Sequence[Role], init: Init, *, buffer: bool = False,
+        optional: bool = False,
+    ) -> Tensor:
+        """Declare a parameter or buffer of this layer."""
+
+    def unify(self, left: Term, right: Term) -> None:
+        """Make two axes one, with this operation as the cause; OpFault when the sizes differ."""
+
+    def freeze(self, term: Term, reason: str) -> None: ...
+
+    def event(self, kind: str, term: Term, detail: str = "") -> None: ...
+
+    def sets(self, argument: str, term: Term) -> None:
+        """Say that ``argument`` states the size of ``term``, so that it is rewritten when that grows."""
+
+    def work(self, macs: int) -> None:
+        """Multiply-accumulates for one sample."""
+
+
+class Operation:
+    """Base of the declarations.
+
+    ``inputs`` is the number of values taken (None: two or more).  The flags say what deepening needs to
+    know about the operation as a function: ``keeps_zero`` (zero in, zero out), ``annihilates`` (zero in
+    one operand, zero out), ``keeps_order`` (commutes with every monotone pointwise function, so that
+    the range of an activation passes through: max pooling, slicing, flatten, dropout in eval).
+    ``affine``: 'map' for layers with a kernel, 'norm' for batch norms: what can be zeroed or be an
+    identity.
+    """
+
+    name: ClassVar[str]
+    Args: ClassVar[type[Args]] = Args
+    inputs: ClassVar[int | None] = 1
+    has_parameters: ClassVar[bool] = False
+    keeps_zero: ClassVar[bool] = False
+    annihilates: ClassVar[bool] = False
+    keeps_range: ClassVar[bool] = False
+    affine: ClassVar[str | None] = None
+    """'map' or 'norm'"""
+    activation: ClassVar[str | None] = None
+    """The name in ``architecture/activations.py`` of a pointwise activation."""
+
+    @classmethod
+    def lower(cls, at: Lowering, args: Args, inputs: Sequence[Value]) -> Value:
+        """Declare tensors, unify terms, raise events; return the output value (axes, dtype)."""
+        raise OpFault("F209", f"`{cls.name}` has no declaration of what it computes")

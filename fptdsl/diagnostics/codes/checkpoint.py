@@ -1,0 +1,3 @@
+"""F4xx: reading a checkpoint and holding it against a spec."""
+
+CODES: dict[str, str] = {}

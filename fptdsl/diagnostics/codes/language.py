@@ -1,0 +1,3 @@
+"""F1xx: the text of a spec (syntax, limits, use)."""
+
+CODES: dict[str, str] = {}

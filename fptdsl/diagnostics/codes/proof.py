@@ -1,0 +1,3 @@
+"""F5xx: verification."""
+
+CODES: dict[str, str] = {}
