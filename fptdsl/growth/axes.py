@@ -1,0 +1,134 @@
+"""From tables to index maps: what every position of a grown axis is.
+
+The map of a product is the mixed-radix combination of the maps of its factors, that of a
+concatenation the maps of the parts with offsets (``docs/maths.md`` section 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .recipe import Axis, Concat, Leaf, Table
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+ZERO, FRESH, PAIR = 0, 1, 2
+"""What a new class gets, ordered so that the minimum of two factors is that of their product."""
+_READER = {"zero": ZERO, "fresh": FRESH, "pair": PAIR}
+_WRITER = {"zero": ZERO, "fresh": FRESH}
+SPLITS = ("equal", "scalar", "element")
+
+
+@dataclass(frozen=True, eq=False)
+class AxisMap:
+    """Arrays over the positions of a grown axis.
+
+    ``source``: the old position of a copy, -1 for a new class.  ``label``: equal for members of one
+    class.  ``donor``: the old position whose norm statistics a new class takes (``source`` for copies).
+    ``writer``, ``reader``: what a new class gets in kernels that produce or consume it.
+    """
+
+    old: int
+    source: Ints
+    label: Ints
+    donor: Ints
+    writer: Ints
+    reader: Ints
+    noise: Floats
+    """Of copies, in standard deviations of the kernel (W-7)."""
+    scale: Floats
+    """Of fresh values, in standard deviations of the kernel (W-3)."""
+    split: str = "equal"
+
+    @property
+    def new(self) -> int:
+        return len(self.source)
+
+    @property
+    def plain(self) -> bool:
+        """True when the axis does not change."""
+        return self.old == self.new and bool(np.all(self.source == np.arange(self.old)))
+
+
+def leaf_map(size: int, table: Table | None) -> AxisMap:
+    if table is None:
+        here = np.arange(size)
+        return AxisMap(
+            size, here, here, here, np.full(size, FRESH), np.full(size, ZERO), np.zeros(size), np.ones(size)
+        )
+    classes = np.asarray(table.classes, dtype=np.int64)
+    fresh = classes >= table.old
+    donors = np.asarray((*range(table.old), *table.donors), dtype=np.int64)
+    return AxisMap(
+        table.old,
+        np.where(fresh, -1, classes),
+        classes,
+        donors[classes],
+        np.full(len(classes), _WRITER[table.writer]),
+        np.full(len(classes), _READER[table.reader]),
+        np.full(len(classes), table.noise),
+        np.full(len(classes), table.scale),
+        table.split,
+    )
+
+
+def axis_map(axis: Axis, tables: Mapping[str, Table]) -> AxisMap:
+    """The map of an axis, with the tables of the Spaces in it."""
+    if isinstance(axis, Leaf):
+        return leaf_map(axis.size, tables.get(axis.space) if axis.space else None)
+    if isinstance(axis, Concat):
+        return _concat([axis_map(part, tables) for part in axis.parts])
+    total = leaf_map(1, None)
+    for factor in axis.factors:
+        total = _times(total, axis_map(factor, tables))
+    return total
+
+
+def _concat(maps: list[AxisMap]) -> AxisMap:
+    offsets = np.cumsum([0] + [m.old for m in maps])
+    labels = np.cumsum([0] + [int(m.label.max()) + 1 for m in maps])
+    return AxisMap(
+        int(offsets[-1]),
+        np.concatenate([np.where(m.source < 0, -1, m.source + o) for m, o in zip(maps, offsets)]),
+        np.concatenate([m.label + o for m, o in zip(maps, labels)]),
+        np.concatenate([m.donor + o for m, o in zip(maps, offsets)]),
+        np.concatenate([m.writer for m in maps]),
+        np.concatenate([m.reader for m in maps]),
+        np.concatenate([m.noise for m in maps]),
+        np.concatenate([m.scale for m in maps]),
+        _split(maps),
+    )
+
+
+def _times(outer: AxisMap, inner: AxisMap) -> AxisMap:
+    def combine(a: Ints, b: Ints, radix: int) -> Ints:
+        return (a[:, None] * radix + b[None, :]).reshape(-1)
+
+    fresh = ((outer.source < 0)[:, None] | (inner.source < 0)[None, :]).reshape(-1)
+    # A position is new when either factor is; what it gets is decided by the new factor or factors.
+    kind = {}
+    for name in ("writer", "reader"):
+        a = np.where(outer.source < 0, getattr(outer, name), PAIR + 1)[:, None]
+        b = np.where(inner.source < 0, getattr(inner, name), PAIR + 1)[None, :]
+        kind[name] = np.minimum(np.minimum(a, b).reshape(-1), PAIR)
+    return AxisMap(
+        outer.old * inner.old,
+        np.where(fresh, -1, combine(outer.source, inner.source, inner.old)),
+        combine(outer.label, inner.label, int(inner.label.max()) + 1),
+        combine(outer.donor, inner.donor, inner.old),
+        kind["writer"],
+        kind["reader"],
+        np.maximum(outer.noise[:, None], inner.noise[None, :]).reshape(-1),
+        (outer.scale[:, None] * inner.scale[None, :]).reshape(-1),
+        _split([outer, inner]),
+    )
+
+
+def _split(maps: list[AxisMap]) -> str:
+    """The split of the maps together: the most general of them."""
+    return max((m.split for m in maps), key=SPLITS.index)

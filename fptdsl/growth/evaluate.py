@@ -1,0 +1,255 @@
+"""Carrying out recipes: the values of the grown tensors, in float64, put on the file's grid once.
+
+numpy only.  Tensors are produced in chunks of rows, so that memory is a small multiple of the chunk
+where the first axis is not the one that is summed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+
+from .axes import FRESH, AxisMap, axis_map
+from .grid import Float64, Raw, is_floating, store, widen_raw
+from .law import split_reader
+from .plan import Plan, TensorPlan
+from .random import Stream, symmetric
+from .recipe import Recipe, Source
+from .starts import start_rows
+
+CHUNK_BYTES = 1 << 23
+"""Size of a chunk in float64."""
+
+
+class Weights(Protocol):
+    """Where old values come from: a checkpoint by the spec's keys."""
+
+    def rows(self, name: str, start: int, stop: int) -> Raw: ...
+
+    def dtype(self, name: str) -> str: ...
+
+    def shape(self, name: str) -> tuple[int, ...]: ...
+
+
+class Evaluator:
+    """Evaluates the recipes of one plan on one checkpoint."""
+
+    def __init__(self, plan: Plan, source: Weights) -> None:
+        self.source = source
+        self.seed = plan.seed
+        self.tables = {table.space: table for table in plan.tables}
+        self._deviations: dict[str, float] = {}
+
+    def chunks(self, tensor: TensorPlan, dtype: str) -> Iterator[Raw]:
+        """Consecutive rows of the grown tensor, as raw values of ``dtype`` (bfloat16: bits)."""
+        if tensor.recipe is None:
+            yield from self._copies(tensor)
+            return
+        rows = tensor.new_shape[0] if tensor.new_shape else 1
+        step = self._rows_per_chunk(tensor)
+        for start in range(0, rows, step):
+            yield self._stored(tensor, start, min(start + step, rows), dtype)
+
+    def unrounded(self, tensor: TensorPlan) -> Float64:
+        """The whole grown tensor in float64, with no grid rule applied."""
+        if tensor.recipe is None:
+            return np.concatenate(
+                [widen_raw(raw, self.source.dtype(tensor.source or "")) for raw in self._copies(tensor)]
+            ).reshape(tensor.new_shape)
+        rows = tensor.new_shape[0] if tensor.new_shape else 1
+        step = self._rows_per_chunk(tensor)
+        pieces = [
+            self._values(tensor, np.arange(start, min(start + step, rows)), None) for start in range(0, rows, step)
+        ]
+        return np.concatenate(pieces).reshape(tensor.new_shape)
+
+    # --- pieces ------------------------------------------------------------------------------------
+
+    def _copies(self, tensor: TensorPlan) -> Iterator[Raw]:
+        assert tensor.source is not None
+        rows = tensor.new_shape[0] if tensor.new_shape else 1
+        step = self._rows_per_chunk(tensor)
+        for start in range(0, rows, step):
+            yield self.source.rows(tensor.source, start, min(start + step, rows))
+
+    def _rows_per_chunk(self, tensor: TensorPlan) -> int:
+        recipe = tensor.recipe
+        rows = tensor.new_shape[0] if tensor.new_shape else 1
+        if recipe is not None and recipe.roles and recipe.roles[0] == "reads":
+            return max(rows, 1)  # Shares of one class lie in several rows.
+        length = int(np.prod(tensor.new_shape[1:], dtype=np.int64))
+        return max(1, CHUNK_BYTES // (8 * max(length, 1)))
+
+    def _stored(self, tensor: TensorPlan, start: int, stop: int, dtype: str) -> Raw:
+        raw = self._gathered(tensor, start, stop, dtype)
+        if raw is not None:
+            return raw
+        grid = dtype if is_floating(dtype) else None
+        return store(self._values(tensor, np.arange(start, stop), grid), dtype)
+
+    def _gathered(self, tensor: TensorPlan, start: int, stop: int, dtype: str) -> Raw | None:
+        """The rows by copying raw values alone, where that is all there is to do; else None."""
+        recipe = tensor.recipe
+        assert recipe is not None
+        if not isinstance(recipe.start, Source) or self.source.dtype(recipe.start.name) != dtype:
+            return None
+        maps = self._maps(recipe)
+        if not maps or not all(m.plain for m in maps[1:]) or maps[0].noise.any():
+            return None
+        first = maps[0].source[start:stop]
+        if recipe.roles[0] == "reads" or (first < 0).any():
+            return None
+        return _gather(self.source, recipe.start.name, first)
+
+    def _maps(self, recipe: Recipe) -> list[AxisMap]:
+        return [axis_map(axis, self.tables) for axis in recipe.axes]
+
+    def _values(self, tensor: TensorPlan, rows: np.ndarray, dtype: str | None) -> Float64:
+        """Rows of the grown tensor in float64; ``dtype`` is the grid of shares, None for no grid."""
+        recipe = tensor.recipe
+        assert recipe is not None
+        maps = self._maps(recipe)
+        if all(m.plain for m in maps):
+            return start_rows(recipe.start, rows, self.source, dtype, Stream(self.seed, tensor.name, "start"))
+        if recipe.roles[0] == "reads":
+            return self._transposed(tensor, maps, dtype)[rows]
+        return self._grown_rows(tensor, maps, rows, dtype)
+
+    def _transposed(self, tensor: TensorPlan, maps: list[AxisMap], dtype: str | None) -> Float64:
+        """The whole tensor whose first axis is a reader, through the same law with axes 0 and 1 swapped."""
+        recipe = tensor.recipe
+        assert recipe is not None
+        whole = self._start(recipe, np.arange(maps[0].old), tensor, dtype)
+        rows = np.arange(maps[1].new) if len(maps) > 1 else np.zeros(1, dtype=np.int64)
+        values = np.swapaxes(whole, 0, 1) if len(maps) > 1 else whole[None]
+        order = [1, 0, *range(2, len(maps))] if len(maps) > 1 else [0]
+        swapped = [maps[i] for i in order]
+        roles = [recipe.roles[i] for i in order]
+        if len(maps) == 1:
+            return split_reader(
+                values, maps[0], self._deviation(recipe), dtype, Stream(self.seed, tensor.name, "split"), rows
+            )[0]
+        grown = self._apply(tensor, recipe, swapped, roles, rows, lambda needed: values[needed], dtype)
+        return np.swapaxes(grown, 0, 1)
+
+    def _grown_rows(self, tensor: TensorPlan, maps: list[AxisMap], rows: np.ndarray, dtype: str | None) -> Float64:
+        recipe = tensor.recipe
+        assert recipe is not None
+        return self._apply(
+            tensor, recipe, maps, list(recipe.roles), rows, lambda needed: self._start(recipe, needed, tensor, dtype),
+            dtype,
+        )
+
+    def _start(self, recipe: Recipe, rows: np.ndarray, tensor: TensorPlan, dtype: str | None) -> Float64:
+        return start_rows(recipe.start, rows, self.source, dtype, Stream(self.seed, tensor.name, "start"))
+
+    def _apply(
+        self, tensor: TensorPlan, recipe: Recipe, maps: list[AxisMap], roles: list[str], rows: np.ndarray,
+        old_rows: object, dtype: str | None,
+    ) -> Float64:
+        """Rows ``rows`` of the grown tensor: readers split first, then rows copied, so that copies are equal."""
+        first = maps[0]
+        labels = first.label
+        representative = np.full(int(labels.max()) + 1, -1, dtype=np.int64)
+        representative[labels[::-1]] = np.arange(first.new)[::-1]
+        needed, back = np.unique(representative[labels[rows]], return_inverse=True)
+        source = first.source[needed]
+        tail = tuple(m.new for m in maps[1:])
+        grown = np.empty((len(needed), *tail))
+        copies = source >= 0
+        deviation = self._deviation(recipe)
+        if copies.any():
+            values = old_rows(source[copies])  # type: ignore[operator]
+            for axis in range(1, len(maps)):
+                if not maps[axis].plain:
+                    stream = Stream(self.seed, tensor.name, "split", str(axis))
+                    values = _along(values, axis, maps[axis], roles[axis], deviation, dtype, stream, needed[copies])
+            grown[copies] = values
+        if not copies.all():
+            new = ~copies
+            grown[new] = self._fresh_rows(tensor, recipe, first, needed[new], tail, roles[0], deviation, old_rows)
+        result = grown[back]
+        self._add_noise(result, tensor, recipe, first, rows, representative, deviation)
+        return result
+
+    def _fresh_rows(
+        self, tensor: TensorPlan, recipe: Recipe, first: AxisMap, positions: np.ndarray, tail: tuple[int, ...],
+        role: str, deviation: float, old_rows: object,
+    ) -> Float64:
+        """Rows of new classes, by what the tensor is."""
+        shape = (len(positions), *tail)
+        zeroed = first.writer[positions] != FRESH
+        column = (-1, *(1,) * len(tail))
+        if recipe.init in ("scale", "mean", "variance", "slope"):
+            values = np.asarray(old_rows(first.donor[positions])).reshape(shape)  # type: ignore[operator]
+            return np.where(zeroed.reshape(column), 0.0, values) if recipe.init == "mean" else values
+        if recipe.init == "kernel":
+            length = int(np.prod(tail, dtype=np.int64))
+            draws = Stream(self.seed, tensor.name, "fresh").uniform_rows(positions, length).reshape(shape)
+            values = symmetric(draws, deviation) * first.scale[positions].reshape(column)
+            return np.where(zeroed.reshape(column), 0.0, values) if role == "writes" else values
+        return np.zeros(shape)
+
+    def _add_noise(
+        self, values: Float64, tensor: TensorPlan, recipe: Recipe, first: AxisMap, rows: np.ndarray,
+        representative: np.ndarray, deviation: float,
+    ) -> None:
+        """Noise on the incoming kernel of every copy but the first (W-7)."""
+        if recipe.init != "kernel" or not first.noise.any():
+            return
+        later = (first.source[rows] >= 0) & (representative[first.label[rows]] != rows) & (first.noise[rows] > 0)
+        if later.any():
+            length = int(np.prod(values.shape[1:], dtype=np.int64))
+            draws = Stream(self.seed, tensor.name, "noise").uniform_rows(rows[later], 2 * length)
+            normal = np.sqrt(-2.0 * np.log1p(-draws[:, :length])) * np.cos(2.0 * np.pi * draws[:, length:])
+            values[later] += (normal * deviation * first.noise[rows[later]][:, None]).reshape(values[later].shape)
+
+    def _deviation(self, recipe: Recipe) -> float:
+        """The standard deviation of the kernel that the recipe starts from."""
+        if recipe.init != "kernel":
+            return 0.0
+        start = recipe.start
+        like = start.name if isinstance(start, Source) else getattr(start, "like", None)
+        if like is None:
+            shape = getattr(start, "shape", (1,))
+            return float(1.0 / np.sqrt(max(1, int(np.prod(shape[1:], dtype=np.int64)))))
+        if like not in self._deviations:
+            self._deviations[like] = deviation(self.source, like)
+        return self._deviations[like]
+
+
+def _along(
+    values: Float64, axis: int, axis_map_: AxisMap, role: str, sigma: float, dtype: str | None, stream: Stream,
+    rows: np.ndarray,
+) -> Float64:
+    """One further axis of the rows widened: split when it is summed over, else copied."""
+    moved = np.moveaxis(values, axis, 1)
+    if role == "reads":
+        moved = split_reader(moved, axis_map_, sigma, dtype, stream, rows)
+    else:
+        moved = moved[:, np.where(axis_map_.source >= 0, axis_map_.source, axis_map_.donor)]
+    return np.moveaxis(moved, 1, axis)
+
+
+def _gather(source: Weights, name: str, positions: np.ndarray) -> Raw:
+    low, high = int(positions.min()), int(positions.max()) + 1
+    block = source.rows(name, low, high)
+    here = positions - low
+    return block if len(here) == len(block) and np.array_equal(here, np.arange(len(block))) else block[here]
+
+
+def deviation(source: Weights, name: str) -> float:
+    """The standard deviation of all values of an old tensor, read in pieces."""
+    shape, dtype = source.shape(name), source.dtype(name)
+    rows = shape[0] if shape else 1
+    step = max(1, CHUNK_BYTES // (8 * max(1, int(np.prod(shape[1:], dtype=np.int64)))))
+    count, total, square = 0, 0.0, 0.0
+    for start in range(0, rows, step):
+        values = widen_raw(source.rows(name, start, min(start + step, rows)), dtype)
+        count += values.size
+        total += float(values.sum())
+        square += float((values * values).sum())
+    mean = total / max(count, 1)
+    return float(np.sqrt(max(square / max(count, 1) - mean * mean, 0.0)))

@@ -1,0 +1,58 @@
+"""Counter-based random numbers: the same seed and name give the same values, in any order.
+
+Values are addressed by their index, so that a tensor can be drawn in pieces, by any number of threads,
+and twice the same.  Philox (Salmon et al. 2011) is numpy's counter-based generator.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from .grid import Float64
+
+BLOCK = 1 << 14
+"""Values per Philox block; a range is drawn as the blocks that cover it."""
+
+
+class Stream:
+    """The random numbers of one purpose, named by seed and words (a tensor's key, a Space)."""
+
+    def __init__(self, seed: int, *words: str) -> None:
+        digest = hashlib.sha256("\0".join((str(seed), *words)).encode()).digest()
+        self.key = np.frombuffer(digest[:16], dtype=np.uint64)
+
+    def _block(self, number: int) -> Float64:
+        counter = np.array([0, 0, number, 0], dtype=np.uint64)
+        return np.random.Generator(np.random.Philox(key=self.key, counter=counter)).random(BLOCK)
+
+    def uniform(self, start: int, stop: int) -> Float64:
+        """Values number ``start`` to ``stop`` (excluded), uniform in [0, 1)."""
+        first, last = start // BLOCK, -(-stop // BLOCK)
+        values = np.empty((last - first, BLOCK))
+        for row in range(last - first):
+            values[row] = self._block(first + row)
+        return values.reshape(-1)[start - first * BLOCK : stop - first * BLOCK]
+
+    def uniform_rows(self, rows: np.ndarray, length: int) -> Float64:
+        """``[len(rows), length]``: row ``r`` holds values ``r*length`` to ``(r+1)*length``."""
+        values = np.empty((len(rows), length))
+        position = 0
+        while position < len(rows):
+            run = position + 1
+            while run < len(rows) and rows[run] == rows[run - 1] + 1:
+                run += 1
+            first = int(rows[position])
+            values[position:run] = self.uniform(first * length, (first + run - position) * length).reshape(-1, length)
+            position = run
+        return values
+
+    def integers(self, count: int, below: int) -> list[int]:
+        """``count`` integers uniform in [0, below)."""
+        return [min(int(u * below), below - 1) for u in self.uniform(0, count)]
+
+
+def symmetric(uniform: Float64, deviation: float) -> Float64:
+    """Uniform values in [0, 1) as uniform values around 0 with that standard deviation (W-3)."""
+    return (uniform * 2.0 - 1.0) * (np.sqrt(3.0) * deviation)

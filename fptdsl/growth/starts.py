@@ -1,0 +1,78 @@
+"""What a recipe starts from: an old tensor, a constant, an identity, fresh values, an identity norm."""
+
+from __future__ import annotations
+
+from math import erf
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .grid import Float64, identity_norm, store, widen_raw
+from .random import Stream, symmetric
+from .recipe import Constant, Dirac, Fresh, IdentityNorm, Source, Start
+
+if TYPE_CHECKING:
+    from .evaluate import Weights
+
+
+def start_rows(start: Start, rows: np.ndarray, source: Weights, dtype: str | None, stream: Stream) -> Float64:
+    """Rows ``rows`` (axis 0) of the start, in float64; ``dtype`` is the grid, None for no grid."""
+    if isinstance(start, Source):
+        low, high = int(rows.min()), int(rows.max()) + 1
+        block = widen_raw(source.rows(start.name, low, high), source.dtype(start.name))
+        return block.reshape(high - low, *source.shape(start.name)[1:])[rows - low]
+    if isinstance(start, Constant):
+        return np.full((len(rows), *start.shape[1:]), start.value)
+    if isinstance(start, Dirac):
+        return _dirac(start, rows)
+    if isinstance(start, Fresh):
+        return _fresh(start, rows, source, stream)
+    return _identity_norm(start, source, dtype)[rows]
+
+
+def _dirac(start: Dirac, rows: np.ndarray) -> Float64:
+    """1 at the centre of ``[c, c mod per_group]`` (D-1, D-2); kernel sizes are odd."""
+    values = np.zeros((len(rows), *start.shape[1:]))
+    centre = tuple(size // 2 for size in start.shape[2:])
+    for row, channel in enumerate(rows):
+        values[(row, int(channel) % start.shape[1], *centre)] = 1.0
+    return values
+
+
+def _fresh(start: Fresh, rows: np.ndarray, source: Weights, stream: Stream) -> Float64:
+    from .evaluate import deviation
+
+    length = int(np.prod(start.shape[1:], dtype=np.int64))
+    sigma = deviation(source, start.like) if start.like else float(1.0 / np.sqrt(max(length, 1)))
+    draws = stream.uniform_rows(rows, length).reshape(len(rows), *start.shape[1:])
+    return symmetric(draws, sigma)
+
+
+def _identity_norm(start: IdentityNorm, source: Weights, dtype: str | None) -> Float64:
+    """One vector of a batch norm that is the identity in eval: ``weight = sqrt(var + eps)``, ``bias = mean`` (D-4)."""
+    mean, variance = _statistics(start, source, dtype)
+    if not start.affine:
+        # No scale to set: the identity needs running_var + eps = 1 and a mean of zero.
+        return np.full(start.shape, 1.0 - start.eps) if start.part == "running_var" else np.zeros(start.shape)
+    if start.part in ("bias", "running_mean"):
+        return mean
+    weight, running_var = identity_norm(variance, start.eps, dtype)
+    return weight if start.part == "weight" else running_var
+
+
+def _statistics(start: IdentityNorm, source: Weights, dtype: str | None) -> tuple[Float64, Float64]:
+    """Mean and variance of what enters the norm, ``[channels]`` each, the mean on the file's grid."""
+    if start.statistics == "unit" or start.scale is None or start.shift is None:
+        return np.zeros(start.shape), np.ones(start.shape)
+    gamma = widen_raw(source.rows(start.scale, 0, start.shape[0]), source.dtype(start.scale))
+    beta = widen_raw(source.rows(start.shift, 0, start.shape[0]), source.dtype(start.shift))
+    # relu(gamma * z + beta) with z standard normal, in closed form.
+    a = np.maximum(np.abs(gamma), 1e-12)
+    r = beta / a
+    density = np.exp(-0.5 * r * r) / np.sqrt(2.0 * np.pi)
+    below = np.array([0.5 * (1.0 + erf(x / np.sqrt(2.0))) for x in r])
+    mean = beta * below + a * density
+    variance = (beta * beta + a * a) * below + beta * a * density - mean * mean
+    # A channel that is almost never active has no spread to speak of: keep the norm well conditioned.
+    variance = np.maximum(variance, 1e-3)
+    return (widen_raw(store(mean, dtype), dtype) if dtype is not None else mean), variance
