@@ -1,3 +1,12 @@
 """F6xx: outputs, plans and the file system."""
 
-CODES: dict[str, str] = {}
+CODES: dict[str, str] = {
+    "F600": "output exists already",
+    "F601": "output would overwrite an input",
+    "F602": "output is a folder",
+    "F603": "folder of the output does not exist",
+    "F604": "output cannot be written",
+    "F605": "no space left for the output",
+    "F606": "two outputs have the same name",
+    "F607": "output is being written by another run",
+}
