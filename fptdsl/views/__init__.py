@@ -1,1 +1,50 @@
+"""Drawing the documents of the API in a terminal.
 
+A view takes a JSON document and nothing else, so that what a person reads and what ``--json`` prints
+cannot disagree.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, TextIO
+
+from rich.console import Console
+
+from .apply import apply
+from .diagnostics import diagnostics
+from .diff import diff
+from .page import Page
+from .plan import plan
+from .show import show
+from .validate import validate
+from .verify import verify
+
+__all__ = ["VIEWS", "console_for", "render"]
+
+VIEWS = {
+    "plan": plan,
+    "show": show,
+    "diff": diff,
+    "validate": validate,
+    "apply": apply,
+    "verify": verify,
+    "diagnostics": diagnostics,
+}
+"""By the document's ``kind``."""
+
+
+def render(document: dict[str, Any], file: TextIO, *, full: bool = False) -> None:
+    """Draw a document; ``full`` leaves nothing out."""
+    console = console_for(file)
+    page = Page(console.width, encoding=console.encoding, full=full or document["kind"] == "diagnostics")
+    VIEWS[document["kind"]](document, page)
+    page.print(console)
+
+
+def console_for(file: TextIO) -> Console:
+    """A console as wide as the terminal or ``COLUMNS`` says; plain text with ``NO_COLOR`` or in a pipe."""
+    plain = bool(os.environ.get("NO_COLOR"))
+    return Console(
+        file=file, highlight=False, markup=False, emoji=False, soft_wrap=True, color_system=None if plain else "auto"
+    )

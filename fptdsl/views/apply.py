@@ -1,0 +1,41 @@
+"""What ``fptdsl apply`` did: growth, figures, files, and what to do next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import words
+from .page import Page
+from .plan import advice, no_changes, notes, totals
+from .verify import verification
+
+
+def apply(document: dict[str, Any], page: Page) -> None:
+    """``fptdsl apply``"""
+    if not document["steps"]:
+        no_changes(document, page)
+        return
+    total = document["totals"]
+    page.line(
+        ("Grown", "bold"),
+        f" {document['model']}: {words.count(total['params_before'])} → {words.count(total['params_after'])} parameters"
+        f" ({words.ratio(total['params_before'], total['params_after'])})",
+    )
+    page.section("steps")
+    for step in document["steps"]:
+        page.line(f"{step['directive']}: {step['summary']} · {step['method']} · {step['exactness']}", indent=2)
+    notes(document, page)
+    verification(document["verification"], page)
+    totals(total, page)
+    _files(document, page)
+    advice(document["steps"], page)
+
+
+def _files(document: dict[str, Any], page: Page) -> None:
+    outputs = document["outputs"]
+    page.section("files", ("Written", "bold"))
+    page.table([[label, path] for label, path in outputs.items()])
+    seconds = ", ".join(f"{phase} {words.seconds(value)}" for phase, value in document["seconds"].items())
+    page.line((seconds, "dim"), indent=2)
+    page.section("lines", ("Next", "bold"))
+    page.line(f'model = fptdsl.load("{outputs["spec"]}", "{outputs["checkpoint"]}")', indent=2)
