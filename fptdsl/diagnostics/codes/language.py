@@ -1,3 +1,26 @@
 """F1xx: the text of a spec (syntax, limits, use)."""
 
-CODES: dict[str, str] = {}
+CODES: dict[str, str] = {
+    "F101": "unexpected text",
+    "F102": "bracket or brace not closed",
+    "F103": "closing bracket or brace without an opening one",
+    "F104": "string not closed",
+    "F105": "character not allowed in a spec",
+    "F106": "unknown word where a section or directive begins",
+    "F107": "number that cannot be read",
+    "F108": "spec too large",
+    "F109": "nesting too deep",
+    "F110": "spec is not UTF-8 text",
+    "F111": "given or defined twice",
+    "F112": "path that cannot be read",
+    "F113": "unknown function",
+    "F114": "string that cannot be read",
+    "F115": "too many faults",
+    "F116": "incomplete statement",
+    "F118": "constant in the wrong case",
+    "F119": "argument without a name after one with a name",
+    "F120": "word of the language used as a name",
+    "F121": "unknown type of input",
+    "F122": "unknown way to join branches",
+    "F123": "requirement that cannot be read",
+}
