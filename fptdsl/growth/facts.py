@@ -1,0 +1,51 @@
+"""What is known of a Space that decides which methods are legal: its events and its tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ..architecture.graph import Event, Graph, Role, Tensor
+from ..architecture.terms import Prod, Space, Term, resolve, spaces
+
+
+@dataclass
+class Facts:
+    """Of one Space: the events on it, and the tensors that hold it with the role of the axis."""
+
+    space: Space
+    events: list[Event] = field(default_factory=list)
+    tensors: list[tuple[Tensor, Role]] = field(default_factory=list)
+    grouped: bool = False
+    """It counts the groups of a grouped convolution: each group reads its own units."""
+
+    def kinds(self) -> set[str]:
+        return {event.kind for event in self.events}
+
+    def first(self, *kinds: str) -> Event | None:
+        return next((event for event in self.events if event.kind in kinds), None)
+
+    @property
+    def readers(self) -> bool:
+        return any(role == "reads" for _, role in self.tensors)
+
+
+def gather(graph: Graph) -> dict[Space, Facts]:
+    """The facts of every Space of the graph that can grow."""
+    facts: dict[Space, Facts] = {}
+
+    def of(term: Term) -> Iterable[Facts]:
+        for leaf in dict.fromkeys(spaces(term)):
+            yield facts.setdefault(leaf, Facts(leaf))
+
+    for event in graph.events:
+        for fact in of(event.term):
+            fact.events.append(event)
+    for tensor in graph.tensors.values():
+        for axis, role in zip(tensor.axes, tensor.roles):
+            term = resolve(axis)
+            for fact in of(term):
+                fact.tensors.append((tensor, role))
+                if role == "writes" and isinstance(term, Prod) and fact.space in set(spaces(term.factors[0])):
+                    fact.grouped = True
+    return {space: fact for space, fact in facts.items() if space.frozen is None}

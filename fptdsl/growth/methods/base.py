@@ -1,0 +1,75 @@
+"""What a method of widening is: a name, its conditions, and the table that it fills."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ..facts import Facts
+from ..plan import Exactness
+from ..random import Stream
+from ..recipe import Table
+
+Options = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Illegal:
+    """Why a method is not legal at a Space, and what would be."""
+
+    reason: str
+    hint: str | None = None
+
+
+class Method:
+    """Base of the methods.  ``paper`` names the source; ``trainability`` what becomes of the new units."""
+
+    name: ClassVar[str]
+    paper: ClassVar[str]
+    trainability: ClassVar[str]
+
+    def illegal(self, facts: Facts, new: int, options: Options) -> Illegal | None:
+        """None when the Space may be widened to ``new`` units so, else the reason."""
+        return illegal_for_new_classes(facts)
+
+    def table(self, facts: Facts, name: str, new: int, options: Options, stream: Stream) -> Table:
+        """The table of the Space called ``name``.  Called only where ``illegal`` gave None."""
+        raise TypeError(f"{type(self).__name__} fills no table")
+
+    def exactness(self, facts: Facts, options: Options) -> Exactness:
+        return "exact"
+
+    def why(self, facts: Facts, options: Options) -> str:
+        """One clause for the plan: why this is right here."""
+        return self.paper
+
+    def advice(self, facts: Facts, options: Options) -> tuple[str, ...]:
+        return ()
+
+
+def illegal_for_new_classes(facts: Facts) -> Illegal | None:
+    """New classes of units change what these operations compute over the axis (maths section 3, events)."""
+    words = {
+        "softmax": "a softmax runs over these units",
+        "mean": "a mean over these units is taken",
+        "sum": "a sum over these units is taken with no parameter to divide",
+        "max": "a maximum over these units is taken",
+        "gather": "these units are looked up by index",
+    }
+    event = facts.first(*words)
+    if event is not None:
+        return Illegal(f"{words[event.kind]} at `{event.where}`")
+    event = facts.first("groups")
+    if event is not None:
+        return Illegal(
+            f"`{event.where}` normalises over groups of {facts.space.size} of these units, and new units inside a group "
+            "change its mean and variance",
+            "add whole groups: widen by a multiple of the group's size",
+        )
+    return None
+
+
+def donors(count: int, old: int, stream: Stream) -> tuple[int, ...]:
+    """A random old unit for each new class, whose norm statistics it takes (W-3)."""
+    return tuple(stream.integers(count, old))

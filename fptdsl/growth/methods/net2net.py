@@ -1,0 +1,71 @@
+"""Net2WiderNet (Chen, Goodfellow, Shlens 2016): new units copy old ones, readers share the weight (W-1, W-2, W-7)."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from ..facts import Facts
+from ..plan import Exactness
+from ..random import Stream
+from ..recipe import Table
+from .base import Illegal, Method, Options
+
+
+class Net2Net(Method):
+    name = "net2net"
+    paper = "Net2WiderNet (Chen et al. 2016)"
+    trainability = "copies part ways from the first step; with `split=equal` they stay twins for ever"
+
+    def illegal(self, facts: Facts, new: int, options: Options) -> Illegal | None:
+        words = {"softmax": "a softmax runs over these units", "sum": "a sum over these units is taken",
+                 "gather": "these units are looked up by index"}
+        event = facts.first(*words)
+        if event is not None:
+            return Illegal(f"{words[event.kind]} at `{event.where}`")
+        event = facts.first("groups", "mean")
+        if event is not None and new % facts.space.size:
+            return Illegal(
+                f"`{event.where}` takes a mean over these {facts.space.size} units, which only copies of all of them alike keep",
+                f"widen to a multiple of {facts.space.size}",
+            )
+        if event is not None and float(options.get("noise", 0.0)):
+            return None
+        if not facts.readers and not facts.grouped:
+            return Illegal("no layer reads these units through a kernel, so copies cannot share a weight")
+        if str(options.get("split", "element")) == "projection":
+            return Illegal("`split=projection` is not available in this version", "use `split=element`")
+        return None
+
+    def table(self, facts: Facts, name: str, new: int, options: Options, stream: Stream) -> Table:
+        old = facts.space.size
+        if facts.kinds() & {"groups", "mean"}:
+            copies = [unit % old for unit in range(old, new)]
+        else:
+            copies = stream.integers(new - old, old)
+        return Table(
+            name, old, new, (*range(old), *copies), (), self.name,
+            split=str(options.get("split", "element")),  # type: ignore[arg-type]
+            noise=float(options.get("noise", 0.0)),
+        )
+
+    def exactness(self, facts: Facts, options: Options) -> Exactness:
+        if float(options.get("noise", 0.0)) > 0:
+            return "approximate"
+        return "eval-only" if "dropout" in facts.kinds() else "exact"
+
+    def why(self, facts: Facts, options: Options) -> str:
+        return f"new units copy old ones; readers share each weight ({options.get('split', 'element')} split)"
+
+    def advice(self, facts: Facts, options: Options) -> tuple[str, ...]:
+        told = []
+        twins = options.get("split") == "equal" and not float(options.get("noise", 0.0))
+        if twins and "dropout" not in facts.kinds():
+            told.append("copies with equal shares get equal gradients for ever; `split=element` parts them exactly")
+        if "dropout" in facts.kinds():
+            told.append("copies behind dropout are equal only in eval: their masks are independent")
+        return tuple(told)
+
+
+def replication(table: Table) -> Counter[int]:
+    """How often each old unit occurs: the replication factor of the paper."""
+    return Counter(table.classes)

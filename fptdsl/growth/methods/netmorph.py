@@ -1,0 +1,74 @@
+"""Network Morphism in width (Wei et al. 2016): one side of every new unit is zero (W-4)."""
+
+from __future__ import annotations
+
+from ...architecture.activations import ACTIVATIONS
+from ..facts import Facts
+from ..random import Stream
+from ..recipe import Table
+from .base import Illegal, Method, Options, donors, illegal_for_new_classes
+
+
+class NetMorph(Method):
+    """``zero=out``: new units compute something free, their readers are zero.
+
+    ``zero=in``: new units are zero, their readers are free; needs f(0) = 0 through every operation.
+    """
+
+    name = "netmorph"
+    paper = "Network Morphism (Wei et al. 2016)"
+    trainability = "the zero side learns from the first step, the other from the second"
+
+    def illegal(self, facts: Facts, new: int, options: Options) -> Illegal | None:
+        if self.side(facts, options) == "in":
+            return _keeps_zero(facts)
+        reason = illegal_for_new_classes(facts)
+        if reason is None and not facts.readers and not facts.grouped:
+            return Illegal("no layer reads these units through a kernel, so there is nothing to set to zero")
+        return reason
+
+    def side(self, facts: Facts, options: Options) -> str:
+        """``out`` or ``in``.
+
+        Automatic: ``in`` only before a sum over the units.  Behind a batch norm a zero kernel
+        has no variance to divide by and its gradients blow up (134 times, maths section 11, traps), so
+        a residual sum alone does not ask for it.
+        """
+        zero = str(options.get("zero", "auto"))
+        if zero != "auto":
+            return zero
+        return "in" if "sum" in facts.kinds() else "out"
+
+    def table(self, facts: Facts, name: str, new: int, options: Options, stream: Stream) -> Table:
+        old = facts.space.size
+        out = self.side(facts, options) == "out"
+        return Table(
+            name, old, new, tuple(range(new)), donors(new - old, old, stream), self.name,
+            writer="fresh" if out else "zero", reader="zero" if out else "fresh",
+        )
+
+    def why(self, facts: Facts, options: Options) -> str:
+        side = self.side(facts, options)
+        return "new units are read with zero weights" if side == "out" else "new units start at zero"
+
+    def advice(self, facts: Facts, options: Options) -> tuple[str, ...]:
+        if self.side(facts, options) == "in" and "batchnorm" in facts.kinds():
+            return ("zero kernels before a batch norm get very large first gradients in training; `zero=out` does not",)
+        return ()
+
+
+def _keeps_zero(facts: Facts) -> Illegal | None:
+    """The condition of zero-in: zero stays zero on the whole way from writers to readers."""
+    for event in facts.events:
+        if event.kind == "pointwise" and not ACTIVATIONS[event.detail].zero_at_zero:
+            return Illegal(
+                f"`{event.detail}` at `{event.where}` makes something of zero",
+                "use `netmorph(zero=out)`",
+            )
+        if event.kind in ("softmax", "mean", "gather", "max", "groups"):
+            return illegal_for_new_classes(facts)
+    if facts.grouped:
+        return Illegal("groups of a grouped convolution that read and give zero would never learn", "use `zero=out`")
+    if not facts.readers:
+        return Illegal("no layer reads these units through a kernel")
+    return None

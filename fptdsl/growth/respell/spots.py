@@ -1,0 +1,142 @@
+"""Places of the grown tree, and the readings of definitions that made them.
+
+Growth may put one node at several places (the elements that it adds share their parts), so identity is
+that of the place, not of the node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...architecture.tree import Network, Scope, Tree
+from ...language import syntax
+from .expressions import UNKNOWN, alike, value
+
+
+@dataclass(eq=False)
+class Spot:
+    """One place of the grown tree."""
+
+    node: Tree
+    children: list[Spot] = field(default_factory=list)
+    shortcut: list[Spot] = field(default_factory=list)
+
+    @property
+    def statement(self) -> syntax.Stmt | None:
+        """The statement that the node was read from."""
+        return self.node.origin.statement if self.node.origin is not None else None
+
+
+def spots(nodes: tuple[Tree, ...]) -> list[Spot]:
+    """The places of ``nodes`` and of all that is inside them."""
+    return [
+        Spot(node, spots(node.children), spots(node.shortcut)) if isinstance(node, Scope) else Spot(node)
+        for node in nodes
+    ]
+
+
+def below(places: list[Spot]) -> Iterator[Spot]:
+    """All places, in the order of the text."""
+    for spot in places:
+        yield spot
+        yield from below(spot.children)
+        yield from below(spot.shortcut)
+
+
+Definition = syntax.Block | syntax.Model
+
+
+@dataclass(eq=False)
+class Reading:
+    """One reading of a definition's body: a call of a block, or the model.
+
+    ``before`` holds the parameters' values before growth; ``given`` names those that do not come from a
+    default.  ``chosen`` holds the values that growth gives to parameters, old and new.
+    """
+
+    definition: Definition
+    body: list[Spot]
+    before: dict[str, Any]
+    given: frozenset[str]
+    call: syntax.Apply | None = None
+    chosen: dict[str, Any] = field(default_factory=dict)
+    _values: dict[str, Any] | None = None
+
+    def choose(self, name: str, chosen: Any) -> None:
+        self.chosen[name] = chosen
+        self._values = None
+
+    def reset(self) -> None:
+        self.chosen, self._values = {}, None
+
+    def values(self) -> dict[str, Any]:
+        """The parameters' values after growth, as far as they are decided."""
+        if self._values is None:
+            self._values = {}
+            for param in self.definition.params:
+                self._values[param.name] = self._value(param, self._values)
+        return self._values
+
+    def _value(self, param: syntax.Param, earlier: dict[str, Any]) -> Any:
+        if param.name in self.chosen:
+            return self.chosen[param.name]
+        if param.name not in self.given and param.default is not None:
+            found = value(param.default, earlier)
+            if found is not UNKNOWN:
+                return found
+        return self.before.get(param.name, UNKNOWN)
+
+
+def given_names(params: tuple[syntax.Param, ...], args: tuple[syntax.Argument, ...]) -> dict[str, syntax.Argument]:
+    """The argument of a call for each parameter that it passes."""
+    positional = [arg for arg in args if arg.name is None]
+    found = {param.name: arg for param, arg in zip(params, positional)}
+    found.update((arg.name, arg) for arg in args if arg.name is not None)
+    return found
+
+
+def model_reading(model: syntax.Model, network: Network) -> Reading:
+    """The reading of the model: parameters that differ from their defaults count as given."""
+    before = dict(network.frame.values) or dict(network.parameters)
+    given = set()
+    for param in model.params:
+        default = UNKNOWN if param.default is None else value(param.default, before)
+        if default is UNKNOWN or not alike(default, before.get(param.name, default)):
+            given.add(param.name)
+    return Reading(model, spots(network.body), before, frozenset(given))
+
+
+def block_reading(block: syntax.Block, spot: Spot) -> Reading:
+    """The reading of a block at a place where it is called."""
+    call = spot.statement if isinstance(spot.statement, syntax.Apply) else None
+    before = _frame_values(block, spot.children)
+    if before is None:
+        before = _call_values(block, spot, call)
+    given = given_names(block.params, call.args) if call is not None else {param.name: None for param in block.params}
+    return Reading(block, spot.children, before, frozenset(given), call)
+
+
+def _frame_values(block: syntax.Block, places: list[Spot]) -> dict[str, Any] | None:
+    """The values with which the body was read: those of a statement written directly in it."""
+    for spot in places:
+        origin = spot.node.origin
+        if origin is not None and origin.environment.frame.definition is block:
+            return dict(origin.environment.frame.values)
+    return None
+
+
+def _call_values(block: syntax.Block, spot: Spot, call: syntax.Apply | None) -> dict[str, Any]:
+    """The values that the call gives, for a body that growth rewrote altogether."""
+    values: dict[str, Any] = {}
+    if call is None or spot.node.origin is None:
+        return values
+    names = spot.node.origin.environment.lookup()
+    given = given_names(block.params, call.args)
+    for param in block.params:
+        if param.name in given:
+            values[param.name] = value(given[param.name].value, names)
+        elif param.default is not None:
+            values[param.name] = value(param.default, values)
+    return values
