@@ -1,1 +1,31 @@
+"""The operations of the language by name.  The world is closed: what is not here cannot be used."""
 
+from __future__ import annotations
+
+from .adaptive import AdaptiveAvgPool2d, AdaptiveMaxPool2d, GlobalAvgPool, GlobalMaxPool
+from .base import Lowering, Operation, OpFault
+from .combine import Add, Concat, Mul
+from .convolution import Conv1d, Conv2d
+from .dropout import Dropout, Dropout2d
+from .linear import Linear
+from .maxout import Maxout
+from .norms import BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm2d
+from .pointwise import POINTWISE
+from .pools import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
+from .shapes import Flatten, PadChannels, Subsample2d, Upsample
+from .softmax import LogSoftmax, Softmax
+from .transposed import ConvTranspose2d
+
+__all__ = ["OPERATIONS", "Lowering", "OpFault", "Operation"]
+
+_ALL: tuple[type[Operation], ...] = (
+    Linear, Conv1d, Conv2d, ConvTranspose2d,
+    BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm2d,
+    MaxPool1d, MaxPool2d, AvgPool1d, AvgPool2d,
+    AdaptiveAvgPool2d, AdaptiveMaxPool2d, GlobalAvgPool, GlobalMaxPool,
+    Flatten, Upsample, Subsample2d, PadChannels,
+    Add, Mul, Concat,
+    *POINTWISE, Maxout, Softmax, LogSoftmax, Dropout, Dropout2d,
+)  # fmt: skip
+
+OPERATIONS: dict[str, type[Operation]] = {operation.name: operation for operation in _ALL}

@@ -6,8 +6,9 @@ One small class per operation, registered by its name in the language.  Nothing 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from ..arguments import Args
 from ..graph import Init, Role, Tensor, Value
@@ -35,7 +36,13 @@ class Lowering(Protocol):
         """A term of a height, width or length: the unit for 1, else frozen as ``spatial``."""
 
     def tensor(
-        self, suffix: str, axes: Sequence[Term], roles: Sequence[Role], init: Init, *, buffer: bool = False,
+        self,
+        suffix: str,
+        axes: Sequence[Term],
+        roles: Sequence[Role],
+        init: Init,
+        *,
+        buffer: bool = False,
         optional: bool = False,
     ) -> Tensor:
         """Declare a parameter or buffer of this layer."""
@@ -54,15 +61,20 @@ class Lowering(Protocol):
         """Multiply-accumulates for one sample."""
 
 
-class Operation:
+class Operation(ABC):
     """Base of the declarations.
 
-    ``inputs`` is the number of values taken (None: two or more).  The flags say what deepening needs to
-    know about the operation as a function: ``keeps_zero`` (zero in, zero out), ``annihilates`` (zero in
-    one operand, zero out), ``keeps_order`` (commutes with every monotone pointwise function, so that
-    the range of an activation passes through: max pooling, slicing, flatten, dropout in eval).
-    ``affine``: 'map' for layers with a kernel, 'norm' for batch norms: what can be zeroed or be an
-    identity.
+    ``inputs`` is the number of values taken (None: two or more).  The flags say what growth needs to
+    know about the operation as a function:
+
+    * ``keeps_zero``: where all operands are zero, the output is zero (a zero channel stays zero);
+    * ``annihilates``: zero in one operand gives zero;
+    * ``keeps_range``: each output is an input value or a mean of some, so that an interval that holds
+      the inputs holds the outputs (max pooling, slicing, flatten, dropout in eval), in eval mode;
+    * ``affine``: 'map' for layers with a kernel, 'norm' for batch norms: what can be the identity.
+
+    Multiply-accumulates count kernels, the scale of a norm, means, interpolation and products of
+    values; pointwise functions and what only moves values count nothing.
     """
 
     name: ClassVar[str]
@@ -78,6 +90,9 @@ class Operation:
     """The name in ``architecture/activations.py`` of a pointwise activation."""
 
     @classmethod
-    def lower(cls, at: Lowering, args: Args, inputs: Sequence[Value]) -> Value:
-        """Declare tensors, unify terms, raise events; return the output value (axes, dtype)."""
-        raise OpFault("F209", f"`{cls.name}` has no declaration of what it computes")
+    @abstractmethod
+    def lower(cls, at: Lowering, args: Any, inputs: Sequence[Value]) -> Value:
+        """Declare tensors, unify terms, raise events; return the output value (axes, dtype).
+
+        ``args`` is an instance of ``cls.Args``.  Raises :class:`OpFault`.
+        """

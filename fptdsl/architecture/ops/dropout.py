@@ -1,0 +1,41 @@
+"""``dropout`` (single values) and ``dropout2d`` (whole channels): the identity in eval mode."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..arguments import Args
+from ..graph import Value
+from .axes import announce, floating, ranked
+from .base import Lowering, Operation
+from .fields import Probability
+
+
+class DropoutArgs(Args):
+    p: Probability = 0.5
+
+
+class Dropout(Operation):
+    name = "dropout"
+    Args = DropoutArgs
+    keeps_zero = True
+    keeps_range = True
+
+    @classmethod
+    def lower(cls, at: Lowering, args: DropoutArgs, inputs: Sequence[Value]) -> Value:
+        value = floating(cls, inputs[0])
+        announce(at, "dropout", value.axes)
+        return Value(value.axes)
+
+
+class Dropout2d(Operation):
+    name = "dropout2d"
+    Args = DropoutArgs
+    keeps_zero = True
+    keeps_range = True
+
+    @classmethod
+    def lower(cls, at: Lowering, args: DropoutArgs, inputs: Sequence[Value]) -> Value:
+        value = ranked(cls, inputs[0], 3)
+        announce(at, "dropout", value.axes[:1])
+        return Value(value.axes)
