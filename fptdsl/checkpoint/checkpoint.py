@@ -1,0 +1,159 @@
+"""An open checkpoint: its tensors by the keys of the spec, read in pieces."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from ..diagnostics import Diagnostic
+from .dtypes import RAW
+from .keys import KeyName
+from .state import State
+from .storage import CHUNK, Array, Entry
+
+if TYPE_CHECKING:
+    import torch
+
+    from .torch_file import TorchFile
+
+Container = Literal["zip", "legacy", "safetensors"]
+
+
+@dataclass(eq=False)
+class Checkpoint:
+    """A checkpoint file that is open for reading; close it, or use it in a ``with`` statement.
+
+    All names are keys of the spec (the rules of the ``checkpoint`` section are applied).  Entries that
+    a rule ignores are not among them; they are carried over when the checkpoint is written.
+    """
+
+    path: Path
+    container: Container
+    found: str
+    """One sentence: what was found, and what was done to the keys."""
+    descriptor: int = field(repr=False)
+    state: State = field(repr=False)
+    """The state dict in the file: raw key -> torch tensor, or Entry for safetensors."""
+    names: Mapping[str, KeyName] = field(repr=False)
+    """Spec key -> how it is spelt in the file."""
+    entries: Mapping[str, Entry] = field(repr=False)
+    """Spec key -> tensor."""
+    links: Mapping[str, str] = field(repr=False)
+    """Aliased spec key -> the key that holds the same tensor (``alias`` rules)."""
+    ignored: Mapping[str, str] = field(repr=False)
+    """Ignored key, as the spec would spell it -> the pattern that hits it."""
+    warnings: tuple[Diagnostic, ...] = ()
+    metadata: Mapping[str, str] | None = field(default=None, repr=False)
+    """``__metadata__`` of a safetensors file."""
+    loaded: TorchFile | None = field(default=None, repr=False)
+    """The object that a torch file holds."""
+
+    def __enter__(self) -> Checkpoint:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; reading is over."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+    def __del__(self) -> None:
+        self.close()
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.entries
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def keys(self) -> list[str]:
+        """Spec keys in the order of the file."""
+        return list(self.entries)
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        return self.entries[name].shape
+
+    def dtype(self, name: str) -> str:
+        """Torch's name of the element type: ``float32``, ``bfloat16``, ``int64`` ..."""
+        return self.entries[name].dtype
+
+    def rows(self, name: str, start: int, stop: int) -> Array:
+        """Rows ``start`` to ``stop`` of the first axis as raw elements (bfloat16 as its uint16 bits).
+
+        A tensor without axes counts as one row; its array has the shape ``()``.
+        """
+        return self.entries[name].rows(start, stop)
+
+    def chunks(self, name: str) -> Iterator[Array]:
+        """All rows of a tensor in order, a few megabytes at a time."""
+        return self.entries[name].chunks()
+
+    def tensor(self, name: str) -> torch.Tensor:
+        """The whole tensor as a contiguous copy of its own (plain, without ``requires_grad``)."""
+        import torch
+
+        entry = self.entries[name]
+        raw = entry.rows(0, entry.shape[0] if entry.shape else 1)
+        if not raw.flags.writeable or not raw.flags.owndata:
+            raw = raw.copy()
+        flat = torch.from_numpy(np.atleast_1d(raw).reshape(-1).view(np.uint8))
+        return flat.view(getattr(torch, entry.dtype)).reshape(entry.shape)
+
+    @cached_property
+    def aliases(self) -> tuple[tuple[str, ...], ...]:
+        """Groups of spec keys that are one tensor: the same view of the same bytes, or aliased by a rule."""
+        groups: dict[object, list[str]] = {}
+        for name, entry in self.entries.items():
+            target = self.entries[self.links[name]] if name in self.links else entry
+            if target.problem is None and target.count:
+                groups.setdefault(target.region, []).append(name)
+        return tuple(tuple(group) for group in groups.values() if len(group) > 1)
+
+    def digest(self) -> str:
+        """SHA-256 of the file, in hexadecimal (computed once)."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
+        return digest_of(self.descriptor)
+
+    @property
+    def known_dtypes(self) -> dict[str, str]:
+        """Spec key -> type, for the tensors that can be read as plain arrays."""
+        return {name: e.dtype for name, e in self.entries.items() if e.problem is None and e.dtype in RAW}
+
+    def raw(self, name: str) -> Any:
+        """The value in the file's state dict (a torch tensor with its wrapper, or an Entry)."""
+        return self.state.tensors[self.names[name].raw]
+
+
+def digest_of(descriptor: int) -> str:
+    """SHA-256 of an open file from its start, in hexadecimal."""
+    total = hashlib.sha256()
+    at = 0
+    while data := os.pread(descriptor, CHUNK, at):
+        total.update(data)
+        at += len(data)
+    return total.hexdigest()
+
+
+def digest_file(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return digest_of(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,157 @@
+"""The names of a file and the names of a spec: rules of the ``checkpoint`` section, applied and undone.
+
+The rules apply in the order select, strip, rename, alias, ignore, whatever the order of writing
+(``docs/language.md``, checkpoint section).  Nothing here knows a container.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ..diagnostics import Diagnostics, did_you_mean
+from ..language import syntax
+
+PREFIXES = ("module.", "_orig_mod.")
+"""Prefixes that DataParallel and torch.compile put before every key; dropped without a rule."""
+
+
+@dataclass(frozen=True)
+class KeyName:
+    """How one key of the file is called in the spec: ``strip`` dropped, then a prefix exchanged."""
+
+    raw: str
+    spec: str
+    strip: str = ""
+    rename: tuple[str, str] | None = None
+
+    def undo(self, spec: str) -> str:
+        """The file's key for another spec key of the same family (a new neighbour of this one)."""
+        if self.rename is not None and spec.startswith(self.rename[1]):
+            spec = self.rename[0] + spec[len(self.rename[1]) :]
+        return self.strip + spec
+
+
+def rules_of(rules: syntax.Checkpoint | None, kind: str) -> list[syntax.CheckpointEntry]:
+    return [entry for entry in rules.entries if entry.kind == kind] if rules is not None else []
+
+
+def automatic_prefix(keys: Sequence[str], described: frozenset[str] = frozenset()) -> str:
+    """The wrapper prefixes that all keys have (repeated ones joined), unless the spec has them too."""
+    found = ""
+    rest = list(keys)
+    while rest:
+        prefix = next((p for p in PREFIXES if all(key.startswith(p) for key in rest)), None)
+        if prefix is None or any(key in described for key in rest):
+            break
+        found += prefix
+        rest = [key[len(prefix) :] for key in rest]
+    return found
+
+
+def strip_keys(
+    keys: Sequence[str], rules: Sequence[syntax.CheckpointEntry], found: Diagnostics, path: str
+) -> dict[str, str]:
+    """Each key with the prefix that the strip rules drop from it."""
+    dropped = dict.fromkeys(keys, "")
+    for rule in rules:
+        hits = [key for key in keys if key[len(dropped[key]) :].startswith(rule.first)] if rule.first else []
+        if not hits:
+            message = f'`strip "{rule.first}"`: no key begins so; {shown(keys)}'
+            found.add("F423", message, rule.span, hint="remove the rule, or give the prefix as it is", path=path)
+        for key in hits:
+            dropped[key] += rule.first
+    return dropped
+
+
+def rename_keys(
+    dropped: dict[str, str], rules: Sequence[syntax.CheckpointEntry], found: Diagnostics, path: str
+) -> list[KeyName]:
+    """The spec's key of each key; a key is renamed once, by the longest prefix that fits."""
+    names: list[KeyName] = []
+    used: set[int] = set()
+    for raw, strip in dropped.items():
+        key = raw[len(strip) :]
+        fitting = [(len(rule.first), -place) for place, rule in enumerate(rules) if key.startswith(rule.first)]
+        if not fitting:
+            names.append(KeyName(raw, key, strip))
+            continue
+        place = -max(fitting)[1]
+        used.add(place)
+        pair = (rules[place].first, rules[place].second or "")
+        names.append(KeyName(raw, pair[1] + key[len(pair[0]) :], strip, pair))
+    for place, rule in enumerate(rules):
+        if place not in used:
+            after = [raw[len(strip) :] for raw, strip in dropped.items()]
+            message = f'`rename "{rule.first}" to "{rule.second}"`: no key begins so; {shown(after)}'
+            hint = did_you_mean(rule.first.rstrip("."), heads(after)) or "remove the rule"
+            found.add("F424", message, rule.span, hint=hint, path=path)
+    _check_distinct(names, found, path)
+    return names
+
+
+def _check_distinct(names: Iterable[KeyName], found: Diagnostics, path: str) -> None:
+    first: dict[str, KeyName] = {}
+    for name in names:
+        other = first.setdefault(name.spec, name)
+        if other is not name:
+            message = f"`{other.raw}` and `{name.raw}` would both be `{name.spec}`"
+            found.add("F428", message, hint="change `strip` or `rename` so that the names stay apart", path=path)
+
+
+def alias_keys(
+    keys: Sequence[str], rules: Sequence[syntax.CheckpointEntry], found: Diagnostics, path: str
+) -> dict[str, str]:
+    """Each aliased key with the key that holds the same tensor."""
+    links: dict[str, str] = {}
+    present = set(keys)
+    for rule in rules:
+        first, second = rule.first.rstrip("."), (rule.second or "").rstrip(".")
+        pairs = {key: second + key[len(first) :] for key in keys if key == first or key.startswith(first + ".")}
+        lost = [key for key in pairs.values() if key not in present]
+        text = f'`alias "{rule.first}" to "{rule.second}"`'
+        if not pairs:
+            hint = did_you_mean(first, heads(keys)) or "remove the rule"
+            found.add("F425", f"{text}: there is no key `{first}`; {shown(keys)}", rule.span, hint=hint, path=path)
+        elif lost:
+            hint = f'where the file has only one of the two, use `rename "{first}." to "{second}."`'
+            found.add("F425", f"{text}: there is no key `{lost[0]}`", rule.span, hint=hint, path=path)
+        else:
+            links.update(pairs)
+    return links
+
+
+def ignored_keys(
+    keys: Sequence[str], rules: Sequence[syntax.CheckpointEntry], found: Diagnostics, path: str
+) -> dict[str, str]:
+    """Each ignored key with the pattern that hits it; a pattern without a hit is a warning."""
+    ignored: dict[str, str] = {}
+    for rule in rules:
+        pattern = re.compile(".*".join(re.escape(part) for part in re.split(r"\*+", rule.first)), re.DOTALL)
+        hits = [key for key in keys if pattern.fullmatch(key)]
+        if not hits:
+            # A warning, for the same spec serves checkpoints with and without such entries.
+            message = f'`ignore "{rule.first}"` hits no key; {shown(keys)}'
+            found.add("F427", message, rule.span, severity="warning", path=path)
+        for key in hits:
+            ignored.setdefault(key, rule.first)
+    return ignored
+
+
+def heads(keys: Iterable[str]) -> list[str]:
+    """Every dotted beginning of the keys, each once."""
+    known: dict[str, None] = {}
+    for key in keys:
+        parts = key.split(".")
+        for n in range(1, len(parts) + 1):
+            known[".".join(parts[:n])] = None
+    return list(known)
+
+
+def shown(keys: Sequence[str], limit: int = 3) -> str:
+    """``the keys are `a`, `b`, `c` and 7 more``."""
+    if not keys:
+        return "there are no keys"
+    names = ", ".join(f"`{key}`" for key in keys[:limit])
+    return f"the keys are {names}" + (f" and {len(keys) - limit} more" if len(keys) > limit else "")
