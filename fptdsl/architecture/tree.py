@@ -102,7 +102,8 @@ class Scope(TreeNode):
 
     ``residual``: ``children`` is the body, ``shortcut`` the other branch (empty: identity).
     ``parallel``: each child is a branch, joined by ``mode``.  ``repeat`` and ``sequential``: children
-    are numbered from 0 unless they have a key.  ``block``: the body of a called block; ``block_name``.
+    are numbered from 0 unless they have a key.  ``block``: the body of a called block; ``block_name``,
+    and ``sources`` where it is called on a named value.
     """
 
     kind: ScopeKind
@@ -110,10 +111,16 @@ class Scope(TreeNode):
     shortcut: tuple[Tree, ...] = ()
     mode: Literal["concat", "add", "mul"] | None = None
     block_name: str | None = None
+    sources: tuple[str, ...] | None = None
 
     @property
     def numbered(self) -> bool:
         return self.kind in ("repeat", "sequential")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Broken(Layer):
+    """A layer or block call at fault: stands for it while the rest is looked at, and computes nothing."""
 
 
 Tree = Union[Layer, Reuse, Output, Input, Scope]

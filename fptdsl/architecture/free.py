@@ -1,0 +1,67 @@
+"""Free sizes: axes that a spec leaves open (``int[seq]``).
+
+A free size is an integer with a name.  Its value is a sample: a prime of its own, so that shapes are
+checked and two different free sizes never pass for one another.  Arithmetic keeps the name, so that
+what is computed from a free size is known to be free.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_SAMPLES = (17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101)
+
+
+class FreeSize(int):
+    """An integer that stands for the size called ``text``."""
+
+    text: str
+
+    def __new__(cls, value: int, text: str) -> FreeSize:
+        free = super().__new__(cls, value)
+        free.text = text
+        return free
+
+    def __str__(self) -> str:
+        return self.text
+
+    __repr__ = __str__
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FreeSize, (int(self), self.text)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.text, spec)
+
+    def __add__(self, other: int) -> FreeSize:
+        return self if other == 0 else FreeSize(int(self) + int(other), f"{self.text} + {other}")
+
+    def __radd__(self, other: int) -> FreeSize:
+        return self if other == 0 else FreeSize(int(other) + int(self), f"{other} + {self.text}")
+
+    def __sub__(self, other: int) -> FreeSize:
+        return self if other == 0 else FreeSize(int(self) - int(other), f"{self.text} - {other}")
+
+    def __mul__(self, other: int) -> FreeSize:
+        return self if other == 1 else FreeSize(int(self) * int(other), f"({self.text}) * {other}")
+
+    def __rmul__(self, other: int) -> FreeSize:
+        return self if other == 1 else FreeSize(int(other) * int(self), f"{other} * ({self.text})")
+
+    def __floordiv__(self, other: int) -> FreeSize:
+        return self if other == 1 else FreeSize(int(self) // int(other), f"({self.text}) // {other}")
+
+
+class FreeSizes:
+    """The free sizes of one model, by name."""
+
+    def __init__(self) -> None:
+        self._sizes: dict[str, FreeSize] = {}
+
+    def __getitem__(self, name: str) -> FreeSize:
+        if name not in self._sizes:
+            number = len(self._sizes)
+            # Past the table any odd number does: sizes only need to differ.
+            sample = _SAMPLES[number] if number < len(_SAMPLES) else 101 + 2 * number
+            self._sizes[name] = FreeSize(sample, name)
+        return self._sizes[name]
