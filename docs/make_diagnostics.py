@@ -1,7 +1,7 @@
 """Write docs/diagnostics.md from the catalogue of codes.
 
-    python docs/make_diagnostics.py            # write the page
-    python docs/make_diagnostics.py --check    # exit with 1 when the page is out of date
+python docs/make_diagnostics.py            # write the page
+python docs/make_diagnostics.py --check    # exit with 1 when the page is out of date
 """
 
 from __future__ import annotations

@@ -1,0 +1,73 @@
+"""Running programs and saying what they took: wall time, user CPU, peak memory."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Of one finished process: seconds on the wall, seconds of user CPU, peak resident memory in MiB."""
+
+    wall: float
+    user: float
+    peak: float
+
+
+def run(command: Sequence[str | Path], *, log: Path | None = None) -> Usage:
+    """Run a program to its end; RuntimeError with what it said when it fails."""
+    words = [str(word) for word in command]
+    start = time.perf_counter()
+    with open(log or os.devnull, "wb") as out:
+        child = subprocess.Popen(words, stdout=out, stderr=subprocess.STDOUT)
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    wall = time.perf_counter() - start
+    if child.returncode != 0:
+        said = log.read_text(errors="replace")[-2000:] if log else ""
+        raise RuntimeError(f"{' '.join(words)}: status {child.returncode}\n{said}")
+    kib = usage.ru_maxrss / 1024 if sys.platform == "darwin" else usage.ru_maxrss
+    return Usage(wall, usage.ru_utime, kib / 1024)
+
+
+def alternate(commands: dict[str, Sequence[str | Path]], rounds: int, **options: Path) -> dict[str, list[Usage]]:
+    """Run every command once in each round, so that slow moments of the machine hit all alike."""
+    usages: dict[str, list[Usage]] = {name: [] for name in commands}
+    for _ in range(rounds):
+        for name, command in commands.items():
+            usages[name].append(run(command, **options))
+    return usages
+
+
+def paired_ratio(over: list[Usage], under: list[Usage], field: str = "wall") -> float:
+    """The median, over the rounds, of one program's figure divided by the other's in the same round."""
+    return median(getattr(a, field) / getattr(b, field) for a, b in zip(over, under, strict=True))
+
+
+def middle(usages: list[Usage], field: str) -> float:
+    return median(getattr(usage, field) for usage in usages)
+
+
+def machine() -> str:
+    """What the figures were measured on, in one line."""
+    import torch
+
+    return (
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+        f"torch {torch.__version__}"
+    )
+
+
+def write_page(out: Path | None, text: str) -> None:
+    print(text)
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(text + "\n", encoding="utf-8")
