@@ -14,18 +14,28 @@ def verify(document: dict[str, Any], page: Page) -> None:
 
 
 def verification(found: dict[str, Any], page: Page) -> None:
-    """Verdict, the figures of both gates, and what the verdict is relative to."""
-    style = "bold green" if found["passed"] else "bold red"
-    page.section("figures", (found.get("verdict") or ("Verified" if found["passed"] else "Different"), style))
+    """Verdict, the figures of both gates, what rounding did, and what the verdict is relative to."""
+    style = "bold yellow" if found["inconclusive"] else "bold green" if found["passed"] else "bold red"
+    page.section("figures", (found["verdict"], style))
     rows: list[list[Piece]] = []
-    for gate in found.get("gates", []):
+    for gate in found["gates"]:
         mark: Piece = ("passed", "green") if gate["passed"] else ("failed", "red")
         rows.append([gate["name"], words.figure(gate["error"]), f"limit {words.figure(gate['limit'])}", mark])
-    if rows:
-        page.table(rows, right=(1,))
-    else:
-        page.line(f"largest relative error {words.figure(found['max_relative_error'])}", indent=2)
-    if found.get("storage_drift") is not None:
-        page.line(f"storage drift ({found['dtype']}): {words.figure(found['storage_drift'])}", indent=2)
-    for line in found.get("notes", []):
+    single = found["float32"]
+    if found["storage_drift"] is not None:
+        rows.append([f"storage drift in {found['dtype']}", words.figure(found["storage_drift"])])
+    if single["drift"] is not None:
+        rows.append(["float32 drift", words.figure(single["drift"])])
+    if single["old"] is not None:
+        rows.append(["float32 rounding of the old network", words.figure(single["old"])])
+    page.table(rows, right=(1,))
+    known = found["reproduction"]
+    if known is not None:
+        result = "gives" if known["passed"] else "does not give"
+        page.line(
+            f"the old network {result} the expected outputs: error {words.figure(known['error'])}, "
+            f"tolerance {words.figure(known['tolerance'])} ({known['dtype']})",
+            indent=2,
+        )
+    for line in found["notes"]:
         page.line(line, indent=2)

@@ -50,10 +50,12 @@ def plural(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
-def figure(value: float | None) -> str:
-    """An error: ``3.1e-16``, ``0`` or ``not measured``."""
+def figure(value: float | str | None) -> str:
+    """An error: ``3.1e-16``, ``0``, ``inf`` (a word in JSON) or ``not measured``."""
     if value is None:
         return "not measured"
+    if isinstance(value, str):
+        return value
     return "0" if value == 0 else f"{value:.1e}"
 
 

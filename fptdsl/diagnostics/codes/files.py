@@ -9,4 +9,8 @@ CODES: dict[str, str] = {
     "F605": "no space left for the output",
     "F606": "two outputs have the same name",
     "F607": "output is being written by another run",
+    # Saved plans.
+    "F650": "file is not a plan",
+    "F651": "plan no longer fits",
+    "F652": "options contradict the plan",
 }

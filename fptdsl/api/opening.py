@@ -1,0 +1,49 @@
+"""Opening a checkpoint and holding it against a spec."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..growth.document import common_dtype
+from .reading import Spec
+
+if TYPE_CHECKING:
+    from ..checkpoint import Checkpoint
+
+
+def open_fitting(path: str | Path, spec: Spec) -> Checkpoint:
+    """The checkpoint, open; every missing, unexpected and misshapen tensor is raised together."""
+    from ..checkpoint import fit, open_checkpoint
+
+    source = open_checkpoint(path, spec.document.checkpoint, described=spec.graph.tensors)
+    try:
+        fit(source, spec.graph)
+    except BaseException:
+        source.close()
+        raise
+    return source
+
+
+def facts(source: Checkpoint) -> dict[str, Any]:
+    """What a plan's document says of a checkpoint: enough to notice that it is another one."""
+    return {
+        "path": str(source.path),
+        "tensors": len(source),
+        "dtype": dtype_of(source),
+        "signature": signature(source),
+        "found": [source.found],
+    }
+
+
+def dtype_of(source: Checkpoint) -> str:
+    """The floating dtype of most tensors."""
+    return common_dtype(source.dtype(name) for name in source.keys()) or "float32"
+
+
+def signature(source: Checkpoint) -> str:
+    """Digest of names, shapes and dtypes; the values do not matter for a plan."""
+    described = sorted((name, list(source.shape(name)), source.dtype(name)) for name in source.keys())
+    return "sha256:" + hashlib.sha256(json.dumps(described).encode()).hexdigest()

@@ -1,0 +1,76 @@
+"""``plan``: what would grow, and the document that can be saved and applied later."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .reading import Spec, read_spec, texts
+from .results import PlanResult
+
+if TYPE_CHECKING:
+    from ..checkpoint import Checkpoint
+
+
+def plan(
+    spec: str | Path,
+    checkpoint: str | Path | None = None,
+    *,
+    out: str | Path | None = None,
+    model: str | Path | None = None,
+    grow: str | Sequence[str] = (),
+    settings: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    force: bool = False,
+) -> PlanResult:
+    """Plan the growth of a spec; nothing but ``out`` is written.
+
+    With a checkpoint its tensors are held against the spec, and bytes are counted in its dtypes.
+    ``out`` saves the document for ``apply(..., plan=out)``; ``force`` overwrites an older one.
+
+    Raises:
+        FptError: with every fault of the spec, the directives or the checkpoint.
+    """
+    from .opening import open_fitting
+    from .saved import save_plan
+
+    read = read_spec(spec, model=model, grow=grow, settings=settings)
+    with ExitStack() as stack:
+        source = stack.enter_context(open_fitting(checkpoint, read)) if checkpoint is not None else None
+        result = planned(read, source, seed=seed, given=given(spec, model, grow, settings))
+    if out is not None:
+        inputs = [*read.files, *([Path(checkpoint)] if checkpoint is not None else [])]
+        save_plan(result.document, Path(out), inputs=inputs, force=force)
+    return result
+
+
+def given(
+    spec: str | Path, model: str | Path | None, grow: str | Sequence[str], settings: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """What the user gave besides the spec's own text, so that a saved plan can be made again."""
+    return {
+        "spec": str(spec),
+        "model": None if model is None else str(model),
+        "grow": list(texts(grow)),
+        "settings": dict(settings or {}),
+    }
+
+
+def planned(read: Spec, source: Checkpoint | None, *, seed: int | None, given: Mapping[str, Any]) -> PlanResult:
+    """The plan of a spec that has been read, and its document."""
+    from ..growth import make_plan
+    from ..growth.document import document
+    from .opening import facts
+
+    made = make_plan(read.network, read.graph, read.document.grows, seed=seed or 0)
+    dtypes = None if source is None else {name: source.dtype(name) for name in source.keys()}
+    return PlanResult(
+        {
+            **document(made, dtypes),
+            "given": dict(given),
+            "checkpoint": None if source is None else facts(source),
+        },
+        made,
+    )

@@ -1,0 +1,49 @@
+"""From the files of a spec to its network and graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..architecture.graph import Graph
+    from ..architecture.tree import Network
+    from ..language import Document
+
+
+@dataclass(frozen=True, eq=False)
+class Spec:
+    """A spec that has been read, resolved and lowered."""
+
+    document: Document
+    network: Network
+    graph: Graph
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that the spec came from: never written to."""
+        names = [self.document.path, *(Path(source.name) for source in self.document.sources)]
+        return tuple(dict.fromkeys(path for path in names if path is not None and path.exists()))
+
+
+def read_spec(
+    spec: str | Path,
+    *,
+    model: str | Path | None = None,
+    grow: str | Sequence[str] = (),
+    settings: Mapping[str, Any] | None = None,
+) -> Spec:
+    """Read a spec; all its faults are raised together as ``FptError``."""
+    from ..architecture import elaborate, lower
+    from ..language import load
+
+    document = load(spec, model=model, grow=texts(grow))
+    network = elaborate(document, settings or {})
+    return Spec(document, network, lower(network))
+
+
+def texts(grow: str | Iterable[str]) -> tuple[str, ...]:
+    """Directives given as one text or several."""
+    return (grow,) if isinstance(grow, str) else tuple(grow)

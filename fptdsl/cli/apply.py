@@ -1,0 +1,39 @@
+"""``fptdsl apply``"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from . import options
+
+
+def apply(
+    spec: options.Spec,
+    checkpoint: options.Checkpoint,
+    out: Annotated[
+        Optional[Path],
+        typer.Option("--out", "-o", metavar="OUT", help="The grown checkpoint (default: NAME.grown.EXT)."),
+    ] = None,
+    plan: options.SavedPlan = None,
+    grow: options.Grow = None,
+    model: options.Model = None,
+    set_: options.Set = None,
+    seed: options.Seed = None,
+    probe: options.Probe = None,
+    force: options.Force = False,
+    full: options.Full = False,
+    json: options.Json = False,
+) -> int:
+    """Grow a checkpoint, verify it, and publish it with its spec and receipt."""
+    from .. import api
+    from .progress import Bar
+    from .running import run
+
+    with Bar() as bar:
+        return run(
+            api.apply, spec, checkpoint, out=out, plan=plan, grow=grow or (), model=model,
+            settings=options.settings(set_), seed=seed, probe=probe, force=force, progress=bar, as_json=json, full=full,
+        )  # fmt: skip

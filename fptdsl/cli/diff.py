@@ -1,0 +1,40 @@
+"""``fptdsl diff``"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from . import options
+
+
+def diff(
+    spec: options.Spec,
+    checkpoint: options.MaybeCheckpoint = None,
+    new_spec: Annotated[
+        Optional[str], typer.Argument(metavar="[NEW_SPEC", help="With NEW_CHECKPOINT: compare two checkpoints.")
+    ] = None,
+    new_checkpoint: Annotated[Optional[Path], typer.Argument(metavar="NEW_CHECKPOINT]")] = None,
+    grow: options.Grow = None,
+    model: options.Model = None,
+    set_: options.Set = None,
+    seed: options.Seed = None,
+    full: options.Full = False,
+    json: options.Json = False,
+) -> int:
+    """Show the parameter changes, tensor by tensor: of a plan, or between two checkpoints."""
+    from .. import api
+    from .progress import Bar
+    from .running import run
+
+    if new_spec is not None and new_checkpoint is None:
+        raise typer.BadParameter("give OLD_SPEC OLD_CHECKPOINT NEW_SPEC NEW_CHECKPOINT, or SPEC [CHECKPOINT]")
+    if new_spec is not None and (grow or model or seed is not None):
+        raise typer.BadParameter("--grow, --model and --seed are for SPEC [CHECKPOINT] alone")
+    with Bar() as bar:
+        return run(
+            api.diff, spec, checkpoint, new_spec, new_checkpoint, grow=grow or (), model=model,
+            settings=options.settings(set_), seed=seed, progress=bar, as_json=json, full=full,
+        )  # fmt: skip

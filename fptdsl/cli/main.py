@@ -1,0 +1,82 @@
+"""The entry point: runs the command and turns every way of ending into an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from . import status
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    try:
+        return _run(None if arguments is None else list(arguments))
+    except KeyboardInterrupt:
+        return _interrupted()
+    except BrokenPipeError:
+        return _broken_pipe()
+    except Exception as error:
+        return _internal(error)
+
+
+def _run(arguments: list[str] | None) -> int:
+    import typer
+    from typer.main import get_command
+
+    from .app import app
+
+    # typer brings its own copy of click in new versions: the classes are found through BadParameter.
+    usage_error, click_error = typer.BadParameter.__mro__[1:3]
+    try:
+        result = get_command(app).main(arguments, prog_name="fptdsl", standalone_mode=False)
+    except usage_error as error:
+        return _usage(error)
+    except click_error as error:
+        return _usage(error)
+    except typer.Abort:
+        return _interrupted()
+    return result if isinstance(result, int) else status.FINE
+
+
+def _usage(error: Exception) -> int:
+    """One line of what is wrong and one of where to look; ``fptdsl`` alone gets here with the help."""
+    from ..views.printable import printable
+
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "fptdsl"
+    message = printable(error.format_message())  # type: ignore[attr-defined]
+    print(f"{command}: {message}\nTry '{command} --help'.", file=sys.stderr)
+    return status.USAGE
+
+
+def _interrupted() -> int:
+    print("\nInterrupted; nothing was published.", file=sys.stderr)
+    return status.INTERRUPTED
+
+
+def _broken_pipe() -> int:
+    """Quietly: the reader of the pipe had enough.  Nothing may be written at exit either."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(null, stream.fileno())
+    return status.BROKEN_PIPE
+
+
+def _internal(error: Exception) -> int:
+    """A fault of fptdsl: one line, and how to see more."""
+    if os.environ.get("FPTDSL_TRACEBACK"):
+        import traceback
+
+        traceback.print_exception(error)
+    if isinstance(error, MemoryError):
+        print("fptdsl: not enough memory", file=sys.stderr)
+        return status.FAULT
+    first = (str(error).splitlines() or [""])[0]
+    print(
+        f"fptdsl: internal error: {type(error).__name__}: {first}\n"
+        "This is a fault of fptdsl: please report it, with the output under FPTDSL_TRACEBACK=1.",
+        file=sys.stderr,
+    )
+    return status.INTERNAL

@@ -1,0 +1,69 @@
+"""Running one function of the API: progress, the result on standard output, faults on standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..diagnostics import FptError
+from . import status
+
+if TYPE_CHECKING:
+    from ..api.results import Result
+
+
+def run(work: Callable[..., Result], *arguments: Any, as_json: bool, full: bool = False, **options: Any) -> int:
+    """Call ``work``, show what it returns, and return the exit status."""
+    try:
+        result = work(*arguments, **options)
+    except FptError as error:
+        return report(error, as_json=as_json)
+    emit(result.to_json(), as_json=as_json, full=full)
+    return status.FINE if getattr(result, "passed", True) else status.DIFFERENT
+
+
+def report(error: FptError, *, as_json: bool) -> int:
+    """Show the faults: with ``--json`` as a document on standard output, else on standard error."""
+    from ..diagnostics.document import document
+
+    found = {**document(error.diagnostics), **_figures(error)}
+    if as_json:
+        emit(found, as_json=True)
+    else:
+        from ..views import render
+
+        if "verification" in found:
+            render({**found, "kind": "verify"}, sys.stderr, full=True)
+            print(file=sys.stderr)
+        render(found, sys.stderr)
+    return error.exit_status
+
+
+def _figures(error: FptError) -> dict[str, Any]:
+    found = getattr(error, "document", {}).get("verification")
+    return {"verification": found} if found else {}
+
+
+def emit(document: dict[str, Any], *, as_json: bool, full: bool = False) -> None:
+    """Write a result to standard output, completely (a full disk is noticed here)."""
+    try:
+        if as_json:
+            import json
+
+            json.dump(document, sys.stdout, indent=2, ensure_ascii=True, allow_nan=False)
+            sys.stdout.write("\n")
+        else:
+            from ..views import render
+
+            render(document, sys.stdout, full=full)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _cannot_write(error) from error
+
+
+def _cannot_write(error: OSError) -> SystemExit:
+    print(f"fptdsl: cannot write to standard output: {error.strerror}", file=sys.stderr)
+    return SystemExit(status.FAULT)

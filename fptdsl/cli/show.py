@@ -1,0 +1,19 @@
+"""``fptdsl show``"""
+
+from __future__ import annotations
+
+from . import options
+
+
+def show(
+    spec: options.Spec,
+    model: options.Model = None,
+    set_: options.Set = None,
+    full: options.Full = False,
+    json: options.Json = False,
+) -> int:
+    """Show the architecture, and the groups of units that widen together."""
+    from .. import api
+    from .running import run
+
+    return run(api.show, spec, model=model, settings=options.settings(set_), as_json=json, full=full)

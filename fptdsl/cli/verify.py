@@ -1,0 +1,36 @@
+"""``fptdsl verify``"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import options
+
+
+def verify(
+    old_spec: Annotated[str, typer.Argument(metavar="OLD_SPEC")],
+    old_checkpoint: Annotated[Path, typer.Argument(metavar="OLD_CHECKPOINT")],
+    new_spec: Annotated[str, typer.Argument(metavar="NEW_SPEC")],
+    new_checkpoint: Annotated[Path, typer.Argument(metavar="NEW_CHECKPOINT")],
+    set_: options.Set = None,
+    seed: options.Seed = None,
+    probe: options.Probe = None,
+    full: options.Full = False,
+    json: options.Json = False,
+) -> int:
+    """Compare the functions of two checkpoints, layer by layer in float64.
+
+    --set gives parameters of OLD_SPEC.
+    """
+    from .. import api
+    from .progress import Bar
+    from .running import run
+
+    with Bar() as bar:
+        return run(
+            api.verify, old_spec, old_checkpoint, new_spec, new_checkpoint, settings=options.settings(set_), seed=seed,
+            probe=probe, progress=bar, as_json=json, full=full,
+        )  # fmt: skip
