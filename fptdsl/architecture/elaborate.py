@@ -39,7 +39,7 @@ def elaborate(
         text = document.sources[0] if document.sources else None
         raise FptError(*_no_model(text.name if text else None))
     faults = Faults()
-    network = _Elaborator(document, document.model, faults).network(settings or {}, config or {})
+    network = _Elaborator(document.blocks, faults).network(document, document.model, settings or {}, config or {})
     wire(network, faults)
     if faults:
         from .lower import lower_into
@@ -55,6 +55,20 @@ def _no_model(name: str | None) -> Sequence[Any]:
     hint = 'write `model NAME { ... }`, bring one in with `use "model.fpt"`, or give `--model FILE.fpt`'
     diagnostics.add("F229", f"{where} no model", None, hint=hint, path=name)
     return diagnostics.errors
+
+
+def next_element(network: Network, scope: Scope) -> Tree | None:
+    """The element that a ``repeat`` would have if its count were one more; None where it has a fault."""
+    if scope.origin is None or not isinstance(scope.origin.statement, syntax.Repeat):
+        return None
+    statement, environment = scope.origin.statement, scope.origin.environment
+    if not isinstance(environment.frame.definition, (syntax.Model, syntax.Block)):
+        return None
+    faults = Faults()
+    elaborator = _Elaborator(network.blocks, faults)
+    context = _Context(environment, environment.lookup()).inside("repeat")
+    nodes = elaborator.statement(statement.body, context.indexed(statement.index, len(scope.children)))
+    return nodes[0] if len(nodes) == 1 and not faults else None
 
 
 class _TooMany(Exception):
@@ -86,21 +100,22 @@ class _Context:
 
 
 class _Elaborator:
-    def __init__(self, document: Document, model: syntax.Model, faults: Faults) -> None:
-        self.document = document
-        self.model = model
+    def __init__(self, blocks: Mapping[str, syntax.Block], faults: Faults) -> None:
+        self.blocks = blocks
         self.faults = faults
         self.validator = Validator(faults)
         self.layers = 0
 
-    def network(self, settings: Mapping[str, Any], config: Mapping[str, Any]) -> Network:
-        for block in self.document.blocks.values():
+    def network(
+        self, document: Document, model: syntax.Model, settings: Mapping[str, Any], config: Mapping[str, Any]
+    ) -> Network:
+        for block in self.blocks.values():
             if block.name in OPERATIONS:
                 self.faults.add("F220", f"`{block.name}` is an operation already", block.span, hint="rename the block")
-        values = model_values(self.model, self.document.model_args, settings, config, self.faults)
-        frame = Frame(self.model, values)
+        values = model_values(model, document.model_args, settings, config, self.faults)
+        frame = Frame(model, values)
         try:
-            body = self.statements(self.model.body, _Context(Environment(frame), values))
+            body = self.statements(model.body, _Context(Environment(frame), values))
         except _TooMany:
             self.faults.check()
             raise
@@ -109,7 +124,14 @@ class _Elaborator:
         for node in (*names.modules, *names.places):
             # The nodes are new and nobody else has seen them: their names complete them.
             object.__setattr__(node, "old", names.of(node))
-        return Network(name=self.model.name, parameters=values, body=body, frame=frame, file=self.document.file)
+        return Network(
+            name=model.name,
+            parameters=values,
+            body=body,
+            frame=frame,
+            file=document.file,
+            blocks=self.blocks,
+        )
 
     # --- statements --------------------------------------------------------------------------
 
@@ -187,14 +209,14 @@ class _Elaborator:
     # --- operations and blocks ---------------------------------------------------------------
 
     def apply(self, statement: syntax.Apply, context: _Context) -> Tree:
-        block = self.document.blocks.get(statement.op)
+        block = self.blocks.get(statement.op)
         if block is not None:
             return self.block(statement, block, context)
         self.count(statement)
         operation = OPERATIONS.get(statement.op)
         span = statement.op_span or statement.span
         if operation is None:
-            known = (*OPERATIONS, *self.document.blocks)
+            known = (*OPERATIONS, *self.blocks)
             hint = did_you_mean(statement.op, known) or did_you_mean(statement.op.lower(), known)
             hint = hint or "operations have the names of torch.nn in lower case; blocks are defined with `block`"
             self.faults.add("F214", f"there is no operation or block `{statement.op}`", span, hint=hint)

@@ -135,6 +135,8 @@ class Network:
     body: tuple[Tree, ...]
     frame: Frame
     file: syntax.File | None = field(default=None, repr=False)
+    blocks: Mapping[str, syntax.Block] = field(default_factory=dict, repr=False)
+    """The blocks that the body may call."""
 
 
 def segments(scope_numbered: bool, children: tuple[Tree, ...]) -> Iterator[tuple[str | None, Tree]]:
