@@ -25,7 +25,7 @@ class Space:
     why the Space cannot grow.
     """
 
-    __slots__ = ("bound", "causes", "frozen", "home", "number", "order", "size")
+    __slots__ = ("_known", "bound", "causes", "frozen", "home", "number", "order", "size")
 
     def __init__(self, size: int, home: str = "", order: int = 0, frozen: str | None = None) -> None:
         self.number = next(_ids)
@@ -36,6 +36,14 @@ class Space:
         self.bound: Term | None = None
         self.causes: list[str] = []
         """Places whose operation tied other Spaces to this one, in order of the graph."""
+        self._known: set[str] = set()
+
+    def tied(self, causes: Iterable[str]) -> None:
+        """Add causes that are not there yet."""
+        for cause in causes:
+            if cause not in self._known:
+                self._known.add(cause)
+                self.causes.append(cause)
 
     def __repr__(self) -> str:
         return f"Space({self.size}, {self.home!r})" if self.bound is None else f"={self.bound!r}"
@@ -73,8 +81,16 @@ def resolve(term: Term) -> Term:
     if isinstance(term, Space):
         if term.bound is None:
             return term
-        term.bound = resolve(term.bound)
-        return term.bound
+        # A loop and no recursion: chains of bound Spaces can be as long as the network.
+        chain: list[Space] = []
+        end: Term = term
+        while isinstance(end, Space) and end.bound is not None:
+            chain.append(end)
+            end = end.bound
+        end = resolve(end)
+        for space in chain:
+            space.bound = end
+        return end
     if isinstance(term, Prod):
         return prod(term.factors)
     return cat(term.parts)
@@ -95,8 +111,9 @@ def cat(parts: Iterable[Term]) -> Term:
 
 
 def size(term: Term) -> int:
+    """Units of a term, at the sizes before any growth."""
     if isinstance(term, Space):
-        return term.size if term.bound is None else size(term.bound)
+        return term.size
     if isinstance(term, Prod):
         total = 1
         for factor in term.factors:
@@ -157,10 +174,8 @@ def _bind(space: Space, term: Term, where: str) -> None:
         return
     space.bound = term
     for leaf in spaces(term):
-        if isinstance(term, Space):
-            leaf.causes.extend(c for c in space.causes if c not in leaf.causes)
-        if where not in leaf.causes:
-            leaf.causes.append(where)
+        leaf.tied(space.causes)
+        leaf.tied((where,))
     if space.frozen is not None:
         freeze(term, space.frozen)
 
@@ -173,7 +188,7 @@ def _split_space(space: Space, sizes: list[int], kind: type) -> Term:
     """Refine a Space into a product or concatenation of new ones."""
     pieces = tuple(_fresh(space, n) for n in sizes)
     for piece in pieces:
-        piece.causes = list(space.causes)
+        piece.tied(space.causes)
     space.bound = kind(pieces)
     return space.bound
 
@@ -188,23 +203,24 @@ def _unify_prods(left: tuple[Term, ...], right: tuple[Term, ...], where: str) ->
         elif max(n, m) % min(n, m) == 0:
             big, small, rest = (x, y, a) if n > m else (y, x, b)
             outer = split_outer(big, size(small), where)
-            if outer is None:
-                break
-            unify(outer[0], small, where)
-            rest.insert(0, outer[1])
-        else:
+            if outer is not None:
+                unify(outer[0], small, where)
+                rest.insert(0, outer[1])
+                continue
+        if n != m:
             for term in (x, y, *a, *b):
                 freeze(term, f"cannot split {n} and {m} units alike at {where}")
             return
+    # Factors of 1 that the other side does not have.
     for term in (*a, *b):
-        if size(term) != 1:
-            freeze(term, f"cannot be split alike at {where}")
+        freeze(term, f"cannot be split alike at {where}")
 
 
 def split_outer(term: Term, outer: int, where: str) -> tuple[Term, Term] | None:
     """Refine a term of ``outer * inner`` units into its outer and inner factor (row-major).
 
-    Returns None, and freezes the term, when that is not possible.
+    A concatenation is split part by part where every part is a multiple of the inner size.  Returns
+    None, and freezes the term, when that is not possible.
     """
     term = resolve(term)
     inner = size(term) // outer
@@ -232,6 +248,13 @@ def split_outer(term: Term, outer: int, where: str) -> tuple[Term, Term] | None:
                 left = 0
         if left == 1:
             return prod(taken), prod(rest)
+    if isinstance(term, Cat) and all(size(part) % inner == 0 for part in term.parts):
+        pairs = [split_outer(part, size(part) // inner, where) for part in term.parts]
+        if None not in pairs:
+            sound = [pair for pair in pairs if pair is not None]
+            for pair in sound[1:]:
+                unify(sound[0][1], pair[1], where)
+            return cat(pair[0] for pair in sound), resolve(sound[0][1])
     freeze(term, f"{size(term)} units cannot be split into {outer} x {inner} at {where}")
     return None
 
