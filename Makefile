@@ -48,7 +48,7 @@ format: $(STAMP)
 
 # Rewrites the pages that are made by scripts.
 docs: $(STAMP)
-	$(BIN)/python docs/make_diagnostics.py
+	$(BIN)/python docs/make_pages.py
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/startup.py --out benchmarks/results/startup.md

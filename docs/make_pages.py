@@ -1,0 +1,106 @@
+"""Write the pages that say again what the code says: docs/diagnostics.md and docs/operations.md.
+
+python docs/make_pages.py            # write the pages
+python docs/make_pages.py --check    # exit with 1 when one is out of date
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from fptdsl.architecture.ops import OPERATIONS
+from fptdsl.diagnostics import CODES
+
+FOLDER = Path(__file__).resolve().parent
+
+MADE = "<!-- Made by docs/make_pages.py. Do not edit by hand. -->"
+
+AREAS = {
+    "1": ("The language", "The text of a `.fpt` file, or of `--grow`, cannot be read or resolved."),
+    "2": ("The architecture", "The text is well formed, but it does not describe a network."),
+    "3": ("The growth", "The directives cannot be planned as written."),
+    "4": ("The checkpoint", "The file cannot be read, or does not fit the spec."),
+    "5": ("The proof", "The two networks are not the same function, or that cannot be shown."),
+    "6": ("Files and command line", "A path cannot be read or must not be written."),
+}
+
+DIAGNOSTICS = f"""\
+# Diagnostics
+
+{MADE}
+
+Every fault that a user can cause is reported with a code that does not change between versions, the place (file,
+line, column, the source line with the place underlined), what is wrong, and what to do. All faults of a file are
+reported in one run. With `--json` the same facts are under `diagnostics`.
+
+The first digit says which part found the fault.
+"""
+
+OPERATIONS_HEAD = f"""\
+# Operations
+
+{MADE}
+
+Names are those of `torch.nn` in lower case; arguments have torch's names, order and defaults, without the input size,
+which is inferred. An argument without a default is required. How operations are wired is in [language.md](language.md).
+
+| operation | takes | what it is |
+|---|---|---|
+"""
+
+
+def diagnostics() -> str:
+    """The catalogue of codes, by area."""
+    lines = [DIAGNOSTICS]
+    for digit, (title, text) in AREAS.items():
+        codes = sorted(code for code in CODES if code[1] == digit)
+        if codes:
+            lines.append(f"## F{digit}xx: {title}\n\n{text}\n\n| code | fault |\n|---|---|")
+            lines.extend(f"| `{code}` | {CODES[code]} |" for code in codes)
+            lines.append("")
+    return "\n".join(lines)
+
+
+def operations() -> str:
+    """The signature of every operation, with the first line of its documentation."""
+    rows = []
+    for name, operation in OPERATIONS.items():
+        takes = "two or more values" if operation.inputs is None else "one value"
+        own = (operation.__doc__ or "") if "__doc__" in vars(operation) else ""
+        summary = " ".join(own.split("\n\n")[0].split()).replace("``", "`").replace("|", "\\|")
+        rows.append(f"| `{signature(name, operation)}` | {takes} | {summary} |")
+    return OPERATIONS_HEAD + "\n".join(rows) + "\n"
+
+
+def signature(name: str, operation: Any) -> str:
+    fields = operation.Args.model_fields
+    arguments = [key if field.is_required() else f"{key}={spell(field.default)}" for key, field in fields.items()]
+    return f"{name}({', '.join(arguments)})" if arguments else name
+
+
+def spell(value: Any) -> str:
+    """A default as one writes it in a spec."""
+    return "none" if value is None else json.dumps(value)
+
+
+PAGES = {"diagnostics.md": diagnostics, "operations.md": operations}
+
+
+def main() -> int:
+    stale = 0
+    for name, make in PAGES.items():
+        page = FOLDER / name
+        text = make()
+        if "--check" not in sys.argv[1:]:
+            page.write_text(text, encoding="utf-8")
+        elif not page.exists() or page.read_text(encoding="utf-8") != text:
+            print(f"{page.name} is out of date")
+            stale = 1
+    return stale
+
+
+if __name__ == "__main__":
+    sys.exit(main())
