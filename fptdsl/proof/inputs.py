@@ -1,0 +1,83 @@
+"""Inputs that both networks are evaluated on: random ones, made from the declared inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import prod
+from zlib import crc32
+
+import torch
+from torch import Tensor
+
+from ..architecture.graph import Graph
+
+BATCHES = (1, 2)
+SEEDS = (0, 1)
+TOKENS = 8
+"""Random integers are below this where the graph does not say how many there are."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One batch of every input.  ``source``: ``random`` or ``probe``; ``seed`` of a random one."""
+
+    source: str
+    batch: int
+    inputs: Mapping[str, Tensor]
+    seed: int | None = None
+    first: int = 0
+    """Number of the batch's first row in the probe."""
+    full: bool = False
+    """Whether noise and float32 are evaluated on it too: what the limits and the drift come from."""
+
+
+def random_samples(graph: Graph) -> list[Sample]:
+    """Standard normal inputs for two seeds, one with a single row and one with more (V-1).
+
+    The last is ``full``.
+    """
+    smallest = 2 if _normalises_over_the_batch(graph) else 1
+    return [
+        random_sample(graph, seed, max(batch, smallest), full=seed == SEEDS[-1])
+        for seed, batch in zip(SEEDS, BATCHES, strict=True)
+    ]
+
+
+def random_sample(graph: Graph, seed: int, batch: int, *, full: bool = True) -> Sample:
+    """One batch: floating inputs from N(0, 1) in float32 precision, integer inputs uniform."""
+    inputs = {}
+    for name, value in graph.inputs.items():
+        generator = torch.Generator().manual_seed((seed << 32) + crc32(name.encode()))
+        shape = (batch, *value.shape)
+        if value.dtype == "float":
+            inputs[name] = torch.randn(shape, generator=generator)
+        else:
+            inputs[name] = torch.randint(0, TOKENS, shape, generator=generator)
+    return Sample("random", batch, inputs, seed, full=full)
+
+
+def _normalises_over_the_batch(graph: Graph) -> bool:
+    """Whether a batch norm without running statistics needs more than one row."""
+    return any(
+        node.op.startswith("batchnorm") and not getattr(node.args, "track_running_stats", True) for node in graph.nodes
+    )
+
+
+def rows_within(graph: Graph, memory: int) -> int:
+    """How many rows of a batch keep the widest operation within ``memory`` bytes of float64.
+
+    Float64 convolutions unfold their input: each value is there once per kernel place.
+    """
+    widest = 1
+    for node in graph.nodes:
+        kernel = prod(node.tensors["weight"].shape[2:]) if node.op.startswith("conv") and "weight" in node.tensors else 1
+        entering = sum(prod(value.shape) for value in node.inputs)
+        widest = max(widest, entering * kernel + prod(node.output.shape))
+    return max(1, memory // (8 * widest))
+
+
+def batches(start: int, stop: int, step: int) -> Iterator[tuple[int, int]]:
+    """``(first, past the last)`` of consecutive batches of at most ``step`` rows."""
+    for first in range(start, stop, step):
+        yield first, min(stop, first + step)

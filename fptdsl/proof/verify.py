@@ -1,0 +1,159 @@
+"""The numerical check: old and new network, from two specs and two files, in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import inf
+from pathlib import Path
+
+from ..architecture.graph import Graph
+from ..growth.plan import Exactness
+from .comparison import Comparison
+from .figures import all_finite, constant, largest
+from .inputs import random_samples, rows_within
+from .interface import check_interfaces
+from .network import Evaluation, Outputs, Progress, Tally, Weights
+from .probe import Probe, load_probe
+from .reproduction import Reproducing
+from .shaken import Regrow
+from .vacuity import hidden_behind, shaken_rows
+from .variants import Unrounded
+from .verdict import PRESERVING, Gate, Reproduction, Row, Verdict
+
+FLOOR = 1e-12
+"""Errors up to this are rounding in float64."""
+MARGIN = 10.0
+"""How far above the old network's own response an error may be."""
+STILL = 1e-6
+"""An output that differs between inputs by less than this, relative to its size, does not react."""
+BATCH_MEMORY = 128 << 20
+"""Bytes for the widest operation on a batch of the probe."""
+FIRST_ROWS = 32
+"""Rows of the probe on which everything is evaluated; on the others only what is compared."""
+
+
+def verify(
+    old_graph: Graph, old_weights: Weights, new_graph: Graph, new_weights: Weights, *, file_dtype: str,
+    unrounded: Unrounded | None = None, regrow: Regrow | None = None, probe: Probe | str | Path | None = None,
+    exactness: Exactness = "exact", progress: Progress | None = None,
+) -> Verdict:
+    """Compare two networks as functions.
+
+    Weights are anything with ``tensor(name)``, or that function: tensors by the spec's key, in the file's
+    dtype (``file_dtype``: the one of most of them).  ``unrounded`` and ``regrow`` come from a plan, where
+    there is one: its recipes on these weights, and on others.
+
+    Raises:
+        FptError: inputs or outputs differ (F501, F502), or the probe does not fit (F510 to F516).
+    """
+    check_interfaces(old_graph, new_graph)
+    loaded = load_probe(probe, old_graph) if isinstance(probe, (str, Path)) else probe
+    step = min(rows_within(old_graph, BATCH_MEMORY), rows_within(new_graph, BATCH_MEMORY))
+    samples = list(loaded.samples(min(step, FIRST_ROWS), step)) if loaded else []
+    tally = Tally(progress, (1 + len(samples)) * (_size(old_graph) + _size(new_graph)), [0])
+    old = Evaluation(old_graph, old_weights, tally=tally)
+    comparison = Comparison(old, Evaluation(new_graph, new_weights, tally=tally), unrounded)
+    rows, outputs = comparison.rows(random_samples(old_graph))
+    reproducing = Reproducing(loaded) if loaded and loaded.expected else None
+    for i, sample in enumerate(samples):
+        found, given = comparison.rows([sample])
+        rows += found
+        outputs += [{name: values[:FIRST_ROWS] for name, values in given[0].items()}] if i == 0 else []
+        if reproducing:
+            reproducing.add(sample, given[0])
+    reproduction = reproducing.result(rows) if reproducing else None
+    notes, inconclusive = [], []
+    if exactness in PRESERVING:
+        still = constant(outputs, STILL) if all(map(all_finite, outputs)) else []
+        hidden = hidden_behind(old)
+        if regrow is not None and (still or hidden):
+            shaken, still = shaken_rows(old, new_graph, regrow, STILL)
+            rows += shaken
+        elif hidden:
+            notes.append(f"{_named(hidden)}: what is behind has no effect on the output, so it was not compared")
+        inconclusive = [f"the output `{name}` is the same for all inputs" for name in still]
+    return conclude(rows, outputs, exactness, file_dtype, reproduction, tuple(inconclusive), tuple(notes))
+
+
+def conclude(
+    rows: Sequence[Row], outputs: Sequence[Outputs], exactness: Exactness, file_dtype: str,
+    reproduction: Reproduction | None, inconclusive: tuple[str, ...], notes: tuple[str, ...],
+) -> Verdict:
+    """The verdict from the figures of all batches."""
+    error = largest(row.stored for row in rows)
+    gates = _gates(rows) if exactness in PRESERVING else ()
+    reasons = [
+        f"{gate.name}: relative error {gate.error:.1e} is above {gate.limit:.1e}" for gate in gates if not gate.passed
+    ]
+    finite = all(map(all_finite, outputs))
+    if not finite:
+        reasons = ["the old network gives NaN or infinite values, so nothing can be compared"]
+    elif error == inf and not reasons:
+        reasons = ["the new network gives NaN or infinite values"]
+    if reproduction is not None and not reproduction.passed:
+        reasons.append(
+            f"the old network does not give the expected outputs of the probe: relative error {reproduction.error:.1e}, "
+            f"tolerance {reproduction.tolerance:.1e} for {reproduction.dtype}; the spec or the inputs' "
+            "normalisation is not that of the checkpoint"
+        )
+    return Verdict(
+        passed=not reasons and not inconclusive,
+        exactness=exactness,
+        dtype=file_dtype,
+        max_relative_error=inf if error is None else error,
+        unrounded_error=largest(row.unrounded for row in rows),
+        storage_drift=largest(row.storage for row in rows),
+        sensitivity=largest(row.sensitivity for row in rows) or 0.0,
+        rounding_response=largest(row.response for row in rows) or 0.0,
+        gates=gates,
+        float32_drift=largest(row.float32_drift for row in rows),
+        float32_old=largest(row.float32_old for row in rows),
+        float32_new=largest(row.float32_new for row in rows),
+        bitwise=all(row.bitwise for row in rows if row.stored is not None),
+        rows=tuple(rows),
+        reproduction=reproduction,
+        inconclusive=inconclusive,
+        reasons=tuple(reasons),
+        notes=notes,
+    )
+
+
+def _gates(rows: Sequence[Row]) -> tuple[Gate, ...]:
+    """The two gates of section 4a, and the first once more where the weights had to be shaken."""
+    own = [row for row in rows if row.source != "perturbed"]
+    gates = []
+    unrounded = largest(row.unrounded for row in own)
+    if unrounded is not None:
+        gates.append(_within_rounding("unrounded recipe", unrounded, own))
+    stored = largest(row.stored for row in own)
+    response = largest(row.response for row in own) or 0.0
+    gates.append(Gate("stored file", inf if stored is None else stored, max(FLOOR, MARGIN * response),
+                      "10 times the old network's response to rounding its weights to the file's dtype"))
+    perturbed = [row for row in rows if row.source == "perturbed"]
+    if perturbed:
+        error = largest(row.unrounded for row in perturbed)
+        gates.append(_within_rounding("recipe on perturbed weights", inf if error is None else error, perturbed))
+    return tuple(gates)
+
+
+def _within_rounding(name: str, error: float, rows: Sequence[Row]) -> Gate:
+    sensitivity = largest(row.sensitivity for row in rows) or 0.0
+    return Gate(name, error, max(FLOOR, MARGIN * sensitivity),
+                "1e-12, or 10 times the old network's response to relative noise of 1e-15 on its weights")
+
+
+def _size(graph: Graph) -> int:
+    total = 0
+    for tensor in graph.tensors.values():
+        count = 1
+        for n in tensor.shape:
+            count *= n
+        total += count
+    return total
+
+
+def _named(names: Sequence[str]) -> str:
+    shown = ", ".join(f"`{name}`" for name in names[:3])
+    if len(names) > 3:
+        return f"{shown} and {len(names) - 3} more tensors are zero in the whole"
+    return f"{shown} {'are' if len(names) > 1 else 'is'} zero in the whole"
