@@ -39,4 +39,5 @@ CODES: dict[str, str] = {
     "F254": "wrong kind of number",
     "F255": "values cannot be joined",
     "F256": "no such axis",
+    "F257": "name that a Python module cannot have",
 }
