@@ -84,6 +84,8 @@ class _Tree:
             "repeat": f"repeat {len(children)}",
             "group": "",
         }.get(scope.kind, scope.kind)
+        if scope.kind == "group" and len(children) == 1 and children[0]["key"] is None and children[0]["children"]:
+            what, children = children[0]["what"], children[0]["children"]  # an element of a repeat is its block
         return {
             **_group(what, children),
             "key": segment,

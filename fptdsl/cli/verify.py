@@ -16,7 +16,6 @@ def verify(
     new_spec: Annotated[str, typer.Argument(metavar="NEW_SPEC")],
     new_checkpoint: Annotated[Path, typer.Argument(metavar="NEW_CHECKPOINT")],
     set_: options.Set = None,
-    seed: options.Seed = None,
     probe: options.Probe = None,
     full: options.Full = False,
     json: options.Json = False,
@@ -31,6 +30,6 @@ def verify(
 
     with Bar() as bar:
         return run(
-            api.verify, old_spec, old_checkpoint, new_spec, new_checkpoint, settings=options.settings(set_), seed=seed,
+            api.verify, old_spec, old_checkpoint, new_spec, new_checkpoint, settings=options.settings(set_),
             probe=probe, progress=bar, as_json=json, full=full,
         )  # fmt: skip

@@ -91,7 +91,7 @@ def _modules(plan: Plan) -> list[dict[str, Any]]:
 
     ``params_before`` counts the old tensors that the module's own come from, under whatever name.
     """
-    macs_old, macs_new = _macs_by_name(plan.old), _macs_by_name(plan.new)
+    macs_old, macs_new = macs_by_name(plan.old), macs_by_name(plan.new)
     modules: dict[str, dict[str, Any]] = {}
     for tensor in plan.tensors:
         entry = modules.setdefault(
@@ -114,7 +114,8 @@ def _modules(plan: Plan) -> list[dict[str, Any]]:
     ]
 
 
-def _macs_by_name(graph: Graph) -> dict[str, int]:
+def macs_by_name(graph: Graph) -> dict[str, int]:
+    """Multiply-accumulates per layer; a layer that is used again counts each use."""
     work: dict[str, int] = {}
     for node in graph.nodes:
         work[node.reused or node.name] = work.get(node.reused or node.name, 0) + node.macs

@@ -7,7 +7,7 @@ from typing import Any
 from . import words
 from .grouping import group, spell
 from .page import Page, Piece
-from .plan import modules, no_changes, notes, totals
+from .plan import modules, notes, totals
 from .symbols import legend, sign
 
 HOW = {
@@ -17,6 +17,7 @@ HOW = {
     "zero": "zero",
     "identity": "identity",
     "scaled": "old, shared among copies",
+    "changed": "has other values",
 }
 """Words for the origin of a part; others are printed as they are."""
 
@@ -25,7 +26,7 @@ def diff(document: dict[str, Any], page: Page) -> None:
     """``fptdsl diff``, of a plan or of two checkpoints."""
     changed = [t for t in document["tensors"] if t["action"] != "keep"]
     if not changed:
-        no_changes(document, page)
+        page.line(("No changes.", "bold"), f" {words.plural(len(document['tensors']), 'tensor')} are the same.")
         return
     page.line(("Changes", "bold"), f" of {document['model']}: ", _counts(document["tensors"]))
     _tensors(document["tensors"] if page.full else changed, page)

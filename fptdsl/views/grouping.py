@@ -38,7 +38,7 @@ def spell(names: Sequence[str]) -> str:
     if len(names) == 1:
         return names[0]
     parts = [name.split(".") for name in names]
-    columns = list(zip(*parts))
+    columns = list(zip(*parts, strict=True))
     varied = [i for i, column in enumerate(columns) if len(set(column)) > 1]
     combinations = 1
     for i in varied:

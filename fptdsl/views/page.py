@@ -2,7 +2,7 @@
 
 A view opens sections and adds *pieces*: plain strings or ``(string, style)``.  Everything goes through
 :func:`~fptdsl.views.printable.printable`, so names from files cannot style or break a line.  A page
-that is not full shortens its longest sections until it has at most ``LIMIT`` lines, and says so.
+that is not full shortens its longest sections until it has at most ``limit`` lines, and says so.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ class Page:
         self.width = max(width, 20)
         self.encoding = encoding
         self.full = full
+        self.limit = LIMIT
         self.sections: list[Section] = [Section("lines")]
 
     def section(self, what: str, *title: Piece) -> None:
@@ -62,18 +63,24 @@ class Page:
         lines = self.wrapped(*pieces, indent=indent, hang=hang)
         self.sections[-1].items[-1].extend(lines)
 
-    def table(self, rows: Sequence[Sequence[Piece]], *, right: Iterable[int] = (), indent: int = 2) -> None:
+    def table(
+        self, rows: Sequence[Sequence[Piece]], *, right: Iterable[int] = (), indent: int = 2, flow: bool = False
+    ) -> None:
         """Rows with aligned columns (``right``: numbers of the right-aligned ones).
 
-        A first cell that is too long for its column stands on a line of its own.
+        A first cell that is too long for its column stands on a line of its own.  ``flow``: the last
+        column is text that continues below itself.
         """
         right = set(right)
         plain = [[self.safe(c if isinstance(c, str) else c[0]) for c in row] for row in rows]
         count = max(map(len, plain), default=0)
         widths = [max((cell_len(row[i]) for row in plain if i < len(row)), default=0) for i in range(count)]
+        if flow and count > 1:
+            widths[-1] = min(widths[-1], self.width // 3)
         room = self.width - indent - sum(widths[1:]) - 2 * (count - 1)
         widths[:1] = [max(min(widths[0], room), 12)] if widths else []
-        for row, cells in zip(rows, plain):
+        hang = indent + sum(widths[:-1]) + 2 * (count - 1) if flow else None
+        for row, cells in zip(rows, plain, strict=True):
             styles = ["" if isinstance(c, str) else c[1] for c in row]
             tail: list[Piece] = []
             for i in range(1, len(cells)):
@@ -81,10 +88,10 @@ class Page:
                 tail.append(("  " + (pad + cells[i] if i in right else cells[i] + pad), styles[i]))
             if cell_len(cells[0]) > widths[0] and tail:
                 self.line((cells[0], styles[0]), indent=indent)
-                self.more(" " * widths[0], *tail, indent=indent)
+                self.more(" " * widths[0], *tail, indent=indent, hang=hang)
             else:
                 pad = " " * (widths[0] - cell_len(cells[0]))
-                self.line((cells[0] + pad, styles[0]), *tail, indent=indent)
+                self.line((cells[0] + pad, styles[0]), *tail, indent=indent, hang=hang)
 
     def safe(self, text: str) -> str:
         return printable(text, encoding=self.encoding)
@@ -110,11 +117,11 @@ class Page:
         for piece in pieces:
             content, style = (piece, "") if isinstance(piece, str) else piece
             text.append(self.safe(content), style or None)
-        return wrap(text, self.width, min(indent + 4 if hang is None else hang, self.width // 2))
+        return wrap(text, self.width, min(indent + 4 if hang is None else hang, self.width * 2 // 3))
 
     def _cap(self, sections: Sequence[Section]) -> int | None:
-        """The most lines that a section may have so that all fit in ``LIMIT`` (None: any number)."""
-        room = LIMIT - (len(sections) - 1)
+        """The most lines that a section may have so that all fit in ``limit`` (None: any number)."""
+        room = self.limit - (len(sections) - 1)
         heights = [section.height for section in sections]
         if sum(heights) <= room:
             return None

@@ -6,12 +6,16 @@ from collections.abc import Hashable
 from typing import Any
 
 from . import words
-from .grouping import spell
+from .grouping import group, spell
 from .page import Page, Piece
+
+LIMIT = 120
+"""Lines of a tree that is not asked to be complete: alike elements are one, so there are few."""
 
 
 def show(document: dict[str, Any], page: Page) -> None:
     """``fptdsl show``"""
+    page.limit = LIMIT
     total = document["totals"]
     given = ", ".join(f"{name} = {value}" for name, value in document["parameters"].items())
     page.line((document["model"], "bold"), f"({given})" if given else "")
@@ -21,7 +25,7 @@ def show(document: dict[str, Any], page: Page) -> None:
     page.section("lines of the tree")
     page.table(_rows(document["tree"], page.full), right=(1, 2))
     page.section("groups", ("Units that widen together", "bold"))
-    page.table(_groups(document["groups"], page.full))
+    page.table(_groups(document["groups"], page.full), right=(1,), flow=True)
     page.section("totals")
     page.line(
         f"{words.plural(total['params'], 'parameter')}, {words.size(total['bytes'])} in float32, "
@@ -68,13 +72,24 @@ def _alike(node: dict[str, Any]) -> Hashable:
 
 def _groups(groups: list[dict[str, Any]], full: bool) -> list[list[Piece]]:
     rows: list[list[Piece]] = [[("group", "dim"), ("units", "dim"), ("", "")]]
-    for entry in groups:
-        members = entry["writers"] if full else entry["writers"][:4]
-        others = len(entry["writers"]) - len(members)
-        text = ", ".join(members) + (f", … {others} more" if others else "")
-        if entry["frozen"]:
-            note: Piece = (f"frozen: {entry['frozen']}", "yellow")
-        else:
-            note = (f"written by {text}" if text not in ("", entry["name"]) else "", "dim")
-        rows.append([entry["name"], words.count(entry["size"]), note])
+    sets = (
+        [[entry] for entry in groups]
+        if full
+        else group(groups, name=lambda g: g["name"], alike=lambda g: (g["size"], g["frozen"], len(g["writers"])))
+    )
+    for members in sets:
+        name = spell([entry["name"] for entry in members])
+        count = f" ×{len(members)}" if len(members) > 1 else ""
+        rows.append([name + count, words.count(members[0]["size"]), _note(members, full)])
     return rows
+
+
+def _note(members: list[dict[str, Any]], full: bool) -> Piece:
+    """Why the group cannot grow, or which layers write it besides the one that it is named after."""
+    first = members[0]
+    if first["frozen"]:
+        return f"frozen: {first['frozen']}", "yellow"
+    if len(members) > 1 or first["writers"] in ([], [first["name"]]):
+        return ""
+    writers = first["writers"] if full else [spell(w) for w in group(first["writers"], name=str, alike=lambda _: 0)]
+    return f"written by {', '.join(writers)}", "dim"

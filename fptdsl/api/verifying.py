@@ -1,0 +1,59 @@
+"""``verify``: whether two checkpoints compute the same function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from .results import VerifyResult
+
+Progress = Callable[[str, int, int], None]
+"""Called with a phase (``verify``), the work done and its total."""
+
+
+def verify(
+    old_spec: str | Path,
+    old_checkpoint: str | Path,
+    new_spec: str | Path,
+    new_checkpoint: str | Path,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    new_settings: Mapping[str, Any] | None = None,
+    probe: str | Path | None = None,
+    progress: Progress | None = None,
+) -> VerifyResult:
+    """Compare two networks as functions, layer by layer in float64, on random inputs and on ``probe``.
+
+    ``settings`` are parameters of the old spec, ``new_settings`` of the new one.
+
+    Raises:
+        FptError: a spec, a checkpoint or the probe is at fault, or the networks do not take the same inputs.
+    """
+    from ..proof import verify as compare
+    from .opening import dtype_of, facts, open_fitting
+    from .reading import read_spec
+
+    old, new = read_spec(old_spec, settings=settings), read_spec(new_spec, settings=new_settings)
+    with open_fitting(old_checkpoint, old) as before, open_fitting(new_checkpoint, new) as after:
+        verdict = compare(
+            old.graph, before, new.graph, after, file_dtype=dtype_of(after), probe=probe,
+            progress=phase(progress, "verify"),
+        )  # fmt: skip
+        checkpoints = {"old": facts(before), "new": facts(after)}
+    return VerifyResult(
+        {
+            "schema": 1,
+            "kind": "verify",
+            "model": new.network.name,
+            "checkpoints": checkpoints,
+            "verification": verdict.to_json(),
+        }
+    )
+
+
+def phase(progress: Progress | None, name: str) -> Callable[[int, int], None] | None:
+    """The progress of one phase, for functions that do not know of phases."""
+    if progress is None:
+        return None
+    return lambda done, total: progress(name, done, total)
