@@ -38,10 +38,12 @@ class ExpressionBuilder(Transformer[Token, Any]):
     source: Source
     faults: Diagnostics
     depths: dict[int, int]
+    calls: dict[int, tuple[syntax.Call, Token, Items]]
+    """Calls of what is no function: right only as the method of a ``grow`` section."""
 
     def start(self, source: Source, faults: Diagnostics) -> None:
         """Prepare for one parse."""
-        self.source, self.faults, self.depths = source, faults, {}
+        self.source, self.faults, self.depths, self.calls = source, faults, {}, {}
 
     # --- places ---
 
@@ -97,13 +99,22 @@ class ExpressionBuilder(Transformer[Token, Any]):
         return syntax.Name(str(children[0]), span=self.at(children[0]))
 
     def call(self, children: list[Any]) -> syntax.Expr:
-        function = str(children[0])
-        if function not in FUNCTIONS:
-            hint = did_you_mean(function, FUNCTIONS) or "expressions know min, max, ceil, floor and round"
-            self.faults.add("F113", f"there is no function `{function}`", self.at(children[0]), hint=hint)
-        args = tuple(child for child in children[1:] if child is not None and not isinstance(child, Token))
-        node = syntax.Call(function, args, span=self.span(children))
+        function, arguments = children
+        args = tuple(argument.value for argument in arguments.values)
+        node = syntax.Call(str(function), args, span=self.span(children))
+        if node.function not in FUNCTIONS or any(argument.name for argument in arguments.values):
+            self.calls[id(node)] = node, function, arguments
         return self.deeper(node, *args) if args else node
+
+    def report_calls(self) -> None:
+        """Report the calls that stand where only functions may be called."""
+        for node, function, arguments in self.calls.values():
+            if node.function not in FUNCTIONS:
+                hint = did_you_mean(node.function, FUNCTIONS) or "expressions know min, max, ceil, floor and round"
+                self.faults.add("F113", f"there is no function `{function}`", self.at(function), hint=hint)
+            else:
+                named = next(argument for argument in arguments.values if argument.name)
+                self.faults.add("F113", f"`{function}` takes no named arguments", named.span)
 
     def list(self, children: list[Any]) -> syntax.Expr:
         items = tuple(child for child in children if child is not None and not isinstance(child, Token))
@@ -141,16 +152,12 @@ class ExpressionBuilder(Transformer[Token, Any]):
 
     def arguments(self, children: list[Any]) -> Items:
         values = tuple(child for child in children if isinstance(child, syntax.Argument))
-        seen: dict[str, syntax.Argument] = {}
+        named = False
         for argument in values:
-            if argument.name is None:
-                if seen:
-                    message = "an argument without a name stands after one with a name"
-                    self.faults.add("F119", message, argument.span, hint="put the arguments without names first")
-            elif argument.name in seen:
-                self.twice(f"`{argument.name}` is given twice", argument.span, seen[argument.name].span)
-            else:
-                seen[argument.name] = argument
+            if argument.name is None and named:
+                message = "an argument without a name stands after one with a name"
+                self.faults.add("F119", message, argument.span, hint="put the arguments without names first")
+            named = named or argument.name is not None
         return Items(values, self.span(children))
 
     def twice(self, message: str, second: Span | None, first: Span | None) -> None:

@@ -87,6 +87,8 @@ def limit(value: float) -> str:
 
 
 def argument(node: syntax.Argument) -> str:
+    if isinstance(node.value, syntax.Using):
+        return f"{node.name}={node.value.method}{arguments(node.value.options)}"
     text, level = _text(node.value)
     if node.name is None:
         return text

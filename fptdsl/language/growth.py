@@ -5,7 +5,7 @@ A directive with a number or path that cannot be read is reported and left out o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lark import Token
@@ -142,9 +142,17 @@ class Builder(StatementBuilder):
         return Items((), span)
 
     def grow(self, children: list[Any]) -> syntax.Grow:
-        options = children[1]
+        options = tuple(map(self.option, children[1].values)) if children[1] else ()
         directives = tuple(child for child in children if isinstance(child, _DIRECTIVES))
-        return syntax.Grow(options.values if options else (), directives, span=self.span(children))
+        return syntax.Grow(options, directives, span=self.span(children))
+
+    def option(self, argument: syntax.Argument) -> syntax.Argument:
+        """``using=METHOD(options)`` reads like a call."""
+        call = self.calls.pop(id(argument.value), None) if argument.name == "using" else None
+        if call is None:
+            return argument
+        node, method, options = call
+        return replace(argument, value=syntax.Using(str(method), options.values, span=node.span))
 
     def file(self, children: list[Any]) -> syntax.File:
         items: list[Any] = []
@@ -154,6 +162,7 @@ class Builder(StatementBuilder):
             elif not isinstance(child, Items):
                 items.append(child)
         self._once(items)
+        self.report_calls()
         return syntax.File(tuple(items), span=Span(self.source, 0, len(self.source.text)))
 
     def _once(self, items: list[Any]) -> None:
@@ -178,8 +187,3 @@ class Builder(StatementBuilder):
         end = min((text.find(char) for char in "({" if char in text), default=len(text))
         return Span(self.source, item.span.start, item.span.start + len(text[:end].rstrip()))
 
-
-def make_builder(source: Source, faults: Diagnostics) -> Builder:
-    builder = Builder()
-    builder.start(source, faults)
-    return builder

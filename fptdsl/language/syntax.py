@@ -76,10 +76,13 @@ Expr = Union[Literal_, Name, List, Unary, Binary, Conditional, Call]
 
 @dataclass(frozen=True)
 class Argument(Node):
-    """A positional (``name is None``) or named argument."""
+    """A positional (``name is None``) or named argument.
+
+    The value is an expression, but for ``grow (using=METHOD(options))``, where it is a :class:`Using`.
+    """
 
     name: str | None
-    value: Expr
+    value: Expr | Using
 
 
 # --- statements ----------------------------------------------------------------------------------

@@ -23,4 +23,10 @@ CODES: dict[str, str] = {
     "F121": "unknown type of input",
     "F122": "unknown way to join branches",
     "F123": "requirement that cannot be read",
+    "F130": "number of a directive out of range",
+    "F131": "unknown method of growth",
+    "F132": "unknown option of a method",
+    "F133": "value of an option",
+    "F134": "method cannot do this",
+    "F135": "option of a grow section",
 }
