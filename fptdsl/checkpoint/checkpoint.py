@@ -48,6 +48,8 @@ class Checkpoint:
     """Spec key -> tensor."""
     links: Mapping[str, str] = field(repr=False)
     """Aliased spec key -> the key that holds the same tensor (``alias`` rules)."""
+    alias_rules: tuple[tuple[str, str], ...] = field(repr=False)
+    """The ``alias`` rules: second name, first name."""
     ignored: Mapping[str, str] = field(repr=False)
     """Ignored key, as the spec would spell it -> the pattern that hits it."""
     warnings: tuple[Diagnostic, ...] = ()

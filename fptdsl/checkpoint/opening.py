@@ -122,6 +122,7 @@ def _read(path: Path, descriptor: int, rules: syntax.Checkpoint | None, describe
         names={key.spec: key for key in names},
         entries={key: entry for key, entry in by_key.items() if key not in ignored},
         links={key: target for key, target in links.items() if key not in ignored},
+        alias_rules=tuple((r.first.rstrip("."), (r.second or "").rstrip(".")) for r in rules_of(rules, "alias")),
         ignored=ignored,
         warnings=found.warnings,
         metadata=metadata,

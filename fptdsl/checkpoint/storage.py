@@ -55,7 +55,11 @@ class FileStorage:
         view = buffer.data
         done = 0
         while done < len(view):
-            got = os.preadv(self.descriptor, [view[done:]], self.offset + start + done)
+            try:
+                got = os.preadv(self.descriptor, [view[done:]], self.offset + start + done)
+            except OSError as error:
+                message = f"`{self.path}` cannot be read: {error.strerror}"
+                raise FptError(Diagnostic("F402", message, hint="check the disk", path=self.path)) from error
             if got == 0:
                 message = f"`{self.path}` ended {len(view) - done} bytes early while it was read"
                 raise FptError(Diagnostic("F405", message, hint="was it changed meanwhile?", path=self.path))

@@ -1,0 +1,35 @@
+"""Writing a checkpoint in the container and layout of the one that it grew from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from .checkpoint import Checkpoint
+from .layout import NewTensor, lay_out
+
+
+def write_checkpoint(target: str | Path, source: Checkpoint, tensors: Sequence[NewTensor]) -> None:
+    """Write ``tensors`` to the file ``target``, all else as in ``source``.
+
+    ``tensors`` are those that the grown spec describes, in the order of its ``state_dict``; described
+    tensors of ``source`` that no new one continues are left out.  The container is that of ``source``,
+    whatever the name of ``target``.  The file is neither synced nor renamed: see ``transaction``.
+
+    Raises ``OSError`` when the file cannot be written, ``FptError`` F428 when a new key is taken already,
+    F405 or F410 when the source cannot be read to its end.
+    """
+    slots = lay_out(source, tensors)
+    with open(target, "wb") as file:
+        if source.container == "safetensors":
+            from .safetensors_writing import write_safetensors
+
+            write_safetensors(file, source, slots)
+        elif source.container == "zip":
+            from .torch_writing import write_zip
+
+            write_zip(file, source, slots)
+        else:
+            from .torch_writing import write_legacy
+
+            write_legacy(file, source, slots)
