@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fptdsl.architecture.ops import OPERATIONS
+from fptdsl.architecture.ops import OPERATIONS, Operation
 from fptdsl.diagnostics import CODES
 
 FOLDER = Path(__file__).resolve().parent
@@ -69,10 +69,15 @@ def operations() -> str:
     rows = []
     for name, operation in OPERATIONS.items():
         takes = "two or more values" if operation.inputs is None else "one value"
-        own = (operation.__doc__ or "") if "__doc__" in vars(operation) else ""
-        summary = " ".join(own.split("\n\n")[0].split()).replace("``", "`").replace("|", "\\|")
+        summary = " ".join(documentation(operation).split("\n\n")[0].split()).replace("``", "`").replace("|", "\\|")
         rows.append(f"| `{signature(name, operation)}` | {takes} | {summary} |")
     return OPERATIONS_HEAD + "\n".join(rows) + "\n"
+
+
+def documentation(operation: type[Operation]) -> str:
+    """The docstring of the declaration, or of what it is a kind of."""
+    own = (kind.__doc__ for kind in operation.__mro__ if kind.__module__.startswith("fptdsl."))
+    return next((text for text in own if text and text != Operation.__doc__), "As in `torch.nn`.")
 
 
 def signature(name: str, operation: Any) -> str:
