@@ -30,6 +30,7 @@ def bind(
     spans: dict[str, Span | None] = {}
     sound = True
     for position, argument in enumerate(arguments):
+        assert not isinstance(argument.value, syntax.Using), "only `grow` options hold methods"
         value = evaluate(argument.value, names, faults)
         name = argument.name
         if name is None:

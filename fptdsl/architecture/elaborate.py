@@ -86,6 +86,8 @@ class _Context:
     sequential: bool = False
     blocks: tuple[str, ...] = ()
     depth: int = 0
+    copies: int = 1
+    """How often the ``repeat``s around this make the same again."""
 
     def inside(self, kind: str) -> _Context:
         numbered = kind in ("sequential", "repeat")
@@ -243,7 +245,7 @@ class _Elaborator:
         if values is None:
             return self.broken(statement, context)
         frame = Frame(block, values, call=statement, caller=context.environment)
-        inner = _Context(Environment(frame), values, blocks=chain, depth=context.depth + 1)
+        inner = _Context(Environment(frame), values, blocks=chain, depth=context.depth + 1, copies=context.copies)
         children = self.statements(block.body, inner)
         common = self.common(statement, context)
         return Scope(
@@ -286,16 +288,21 @@ class _Elaborator:
         if self.too_deep(statement.span, context):
             return (self.broken(statement, context),)
         inner = context.inside("repeat")
+        if statement.index is None and count is not POISON:
+            # Without an index all elements are alike, so that their number is known before they are made.
+            inner = replace(inner, copies=context.copies * count)
         if count is POISON:
             self.statement(statement.body, inner.indexed(statement.index, POISON))
             return (self.broken(statement, context),)
+        if max(count, inner.copies) > MAX_LAYERS:
+            self.too_many(statement)
         elements: list[Tree] = []
         for index in range(count):
             before = self.layers
             elements.extend(self.statement(statement.body, inner.indexed(statement.index, index)))
             # What makes no layer counts as one, or a repeat of nothing would run for ever.
             self.layers = max(self.layers, before + 1)
-            if index == 0 and before + (self.layers - before) * count > MAX_LAYERS:
+            if index == 0 and (self.layers - before) * inner.copies > MAX_LAYERS:
                 self.too_many(statement)
         if context.sequential and statement.key is None and statement.let is None:
             # Without a key its elements are children of the ``sequential``: the numbers go on.

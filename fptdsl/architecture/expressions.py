@@ -43,9 +43,8 @@ def evaluate(expr: syntax.Expr, names: Mapping[str, Any], faults: Faults) -> Any
 
     An expression has at most one fault reported (its first).
     """
-    if isinstance(expr, syntax.Literal_):
-        if type(expr.value) is not int or abs(expr.value) < LARGEST:
-            return expr.value
+    if isinstance(expr, syntax.Literal_) and (type(expr.value) is not int or abs(expr.value) < LARGEST):
+        return expr.value
     try:
         return _value(expr, names, 0)
     except _Unknown:
@@ -93,7 +92,8 @@ def _value(expr: syntax.Expr, names: Mapping[str, Any], depth: int) -> Any:
 def _name(expr: syntax.Name, names: Mapping[str, Any]) -> Any:
     if expr.name not in names:
         known = ", ".join(f"`{name}`" for name in names)
-        hint = did_you_mean(expr.name, names) or (f"known here: {known}" if known else "there are no parameters here")
+        hint = did_you_mean(expr.name, (*names, "true", "false", "none"))
+        hint = hint or (f"known here: {known}" if known else "there are no parameters here")
         raise _Fault("F210", f"`{expr.name}` is not a parameter or loop index", expr.span, hint)
     value = names[expr.name]
     if value is POISON:

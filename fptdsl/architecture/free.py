@@ -42,11 +42,14 @@ class FreeSize(int):
     def __sub__(self, other: int) -> FreeSize:
         return self if other == 0 else FreeSize(int(self) - int(other), f"{self.text} - {other}")
 
-    def __mul__(self, other: int) -> FreeSize:
-        return self if other == 1 else FreeSize(int(self) * int(other), f"({self.text}) * {other}")
+    def __mul__(self, other: float) -> FreeSize:
+        return self if other == 1 else FreeSize(int(int(self) * other), f"({self.text}) * {other}")
 
-    def __rmul__(self, other: int) -> FreeSize:
-        return self if other == 1 else FreeSize(int(other) * int(self), f"{other} * ({self.text})")
+    def __rmul__(self, other: float) -> FreeSize:
+        return self if other == 1 else FreeSize(int(other * int(self)), f"{other} * ({self.text})")
+
+    def __floor__(self) -> FreeSize:
+        return self
 
     def __floordiv__(self, other: int) -> FreeSize:
         return self if other == 1 else FreeSize(int(self) // int(other), f"({self.text}) // {other}")

@@ -95,14 +95,15 @@ class _Lowerer:
         try:
             return operation.lower(site, step.args, node.inputs)
         except Mismatch as clash:
-            message = f"`{node.op}` joins an axis of {clash.left} with one of {clash.right}"
+            message = f"`{node.name}` joins an axis of {clash.left} with one of {clash.right}"
             raise OpFault("F241", message) from None
 
     def report(self, fault: OpFault, node: Node) -> None:
         if not fault.code:
             return
         span: Span | None = node.tree.origin.span if node.tree and node.tree.origin else None
-        message = fault.message if f"`{node.name}`" in fault.message else f"{fault.message} (at `{node.name}`)"
+        # The span shows the statement; the place says which of its copies it is.
+        message = fault.message if fault.code in ("F240", "F241", "F242") else f"{fault.message} (at `{node.name}`)"
         self.faults.add(fault.code, message, span, hint=fault.hint)
 
     def graph(self, network: Network, wiring: Wiring) -> Graph:

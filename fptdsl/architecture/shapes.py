@@ -1,16 +1,10 @@
-"""Shapes in the words of a user, and what to do when the two sides of a residual sum differ."""
+"""Residual sums of unequal shapes: what differs, and the shortcut that would fit."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from .graph import Node
+from .ops.axes import shown
 from .ops.base import OpFault
-
-
-def shown(shape: Sequence[int]) -> str:
-    """``16x32x32`` with the multiplication sign; the batch axis is not shown."""
-    return "×".join(map(str, shape)) if shape else "a single value"
 
 
 def sum_fault(node: Node) -> None:
@@ -27,15 +21,15 @@ def _remedy(body: tuple[int, ...], shortcut: tuple[int, ...]) -> str | None:
     if len(body) != 3 or len(shortcut) != 3:
         return "make both sides equal; without a `shortcut` block the other side is the value that came in"
     stride = -(-shortcut[1] // body[1])
-    fits = all(-(-old // stride) == new for old, new in zip(shortcut[1:], body[1:]))
+    fits = all(-(-old // stride) == new for old, new in zip(shortcut[1:], body[1:], strict=True))
     if not fits:
         return "the heights and widths must be equal too: look at `stride` and `padding` of both sides"
     steps = [f"`subsample2d({stride})`"] if stride > 1 else []
     missing = body[0] - shortcut[0]
     if missing > 0:
         steps.append(f"`pad_channels({missing // 2}, {missing - missing // 2})`")
-    options = stride if stride > 1 else 1
-    projection = f"`downsample: conv2d({body[0]}, 1{f', stride={options}' if options > 1 else ''})`"
+    strided = f", stride={stride}" if stride > 1 else ""
+    projection = f"`downsample: conv2d({body[0]}, 1{strided})`"
     if missing < 0:
         return f"give the shortcut {projection}"
     return f"give the shortcut {' and '.join(steps)}, or {projection}"

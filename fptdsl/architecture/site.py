@@ -74,7 +74,7 @@ class SharedSite(Site):
         optional: bool = False,
     ) -> Tensor:
         shared = self._first.tensors[suffix]
-        for old, new in zip(shared.axes, axes):
+        for old, new in zip(shared.axes, axes, strict=True):
             if terms.size(old) != terms.size(new):
                 shapes = f"{_shape(shared.axes)} and would be {_shape(axes)} here"
                 message = f"`{suffix}` of the shared layer `{self._first.name}` is {shapes}"
