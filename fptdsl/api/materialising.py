@@ -12,9 +12,7 @@ if TYPE_CHECKING:
     from .reading import Spec
 
 
-def build(
-    spec: str | Path, *, model: str | Path | None = None, settings: Mapping[str, Any] | None = None
-) -> nn.Module:
+def build(spec: str | Path, *, model: str | Path | None = None, settings: Mapping[str, Any] | None = None) -> nn.Module:
     """The module of a spec with fresh weights, in training mode as torch's modules are."""
     from .reading import read_spec
 

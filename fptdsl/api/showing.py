@@ -9,9 +9,7 @@ from typing import Any
 from .results import ShowResult
 
 
-def show(
-    spec: str | Path, *, model: str | Path | None = None, settings: Mapping[str, Any] | None = None
-) -> ShowResult:
+def show(spec: str | Path, *, model: str | Path | None = None, settings: Mapping[str, Any] | None = None) -> ShowResult:
     """The architecture as a tree with output shapes and parameters, and the groups of units."""
     from .architecture import architecture
     from .reading import read_spec

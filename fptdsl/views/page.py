@@ -141,4 +141,6 @@ class Page:
         if not shown:  # one item taller than the section: its beginning
             lines += section.items[0][: max(cap - 1 - len(lines), 1)]
             hidden = ""
-        return lines + self.wrapped(("… " + f"{hidden} more {section.what} (--full shows all)".strip(), "dim"), indent=2)
+        return lines + self.wrapped(
+            ("… " + f"{hidden} more {section.what} (--full shows all)".strip(), "dim"), indent=2
+        )
