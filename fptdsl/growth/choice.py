@@ -1,0 +1,112 @@
+"""Which method widens which Space: the one asked for, or the first that is legal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..architecture.graph import Graph
+from ..architecture.terms import Space
+from ..diagnostics import Diagnostics, did_you_mean
+from ..language import syntax
+from .facts import Facts, gather
+from .methods import AUTOMATIC, WIDENING, Illegal, Method
+from .plan import Exactness
+from .random import Stream
+from .recipe import Table
+from .requests import Request
+from .widths import Widths
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The table of one Space with what the plan says of it."""
+
+    table: Table
+    request: Request | None
+    """None for Spaces of inserted layers, which follow the layers that they are modelled on."""
+    exactness: Exactness
+    why: str
+    advice: tuple[str, ...]
+
+
+def choose(
+    graph: Graph, widths: Widths, requests: list[Request], seed: int, diagnostics: Diagnostics
+) -> dict[Space, Choice]:
+    """A table for every Space that grows; faults where the method asked for is not legal."""
+    facts = gather(graph)
+    names = space_names(graph, widths)
+    chosen: dict[Space, Choice] = {}
+    for space, new in sorted(widths.sizes.new.items(), key=lambda item: item[0].order):
+        request = widths.asked.get(space)
+        fact = facts.get(space) or Facts(space)
+        method, options, refused = _method(fact, new, request, diagnostics)
+        if method is None:
+            continue
+        stream = Stream(seed, "table", names[space])
+        table = method.table(fact, names[space], new, options, stream)
+        why = method.why(fact, options) + (f"; {refused}" if refused else "")
+        chosen[space] = Choice(table, request, method.exactness(fact, options), why, method.advice(fact, options))
+    return chosen
+
+
+def space_names(graph: Graph, widths: Widths) -> dict[Space, str]:
+    """A readable unique name for every Space that grows: where its units come from."""
+    names: dict[Space, str] = {}
+    used: dict[str, int] = {}
+    for space in sorted(widths.sizes.new, key=lambda s: (s.order, s.number)):
+        used[space.home] = used.get(space.home, 0) + 1
+        names[space] = space.home if used[space.home] == 1 else f"{space.home}#{used[space.home]}"
+    return names
+
+
+def options_of(using: syntax.Using | None) -> dict[str, Any]:
+    """Options as plain values; bare words and strings alike."""
+    found: dict[str, Any] = {}
+    for argument in using.options if using is not None else ():
+        value = argument.value
+        found[argument.name or ""] = value.name if isinstance(value, syntax.Name) else getattr(value, "value", None)
+    return found
+
+
+def _method(
+    fact: Facts, new: int, request: Request | None, diagnostics: Diagnostics
+) -> tuple[Method | None, Mapping[str, Any], str]:
+    """The method, its options, and why an earlier one of the automatic choice was passed over."""
+    using = request.using if request is not None else None
+    if using is not None and using.method not in WIDENING:
+        known = ", ".join(WIDENING)
+        diagnostics.add("F311", f"`{using.method}` is not a method of widening", using.span or _span(request),
+                        hint=did_you_mean(using.method, WIDENING) or f"methods of widening: {known}")
+        return None, {}, ""
+    if using is not None:
+        method, options = WIDENING[using.method], options_of(using)
+        reason = method.illegal(fact, new, options)
+        if reason is None:
+            return method, options, ""
+        _refuse(fact, method.name, reason, request, using, diagnostics)
+        return None, {}, ""
+    passed: list[tuple[str, Illegal]] = []
+    for name in AUTOMATIC:
+        reason = WIDENING[name].illegal(fact, new, {})
+        if reason is None:
+            return WIDENING[name], {}, f"`{passed[0][0]}` is not legal: {passed[0][1].reason}" if passed else ""
+        passed.append((name, reason))
+    _refuse(fact, passed[-1][0], passed[-1][1], request, None, diagnostics)
+    return None, {}, ""
+
+
+def _span(request: Request | None) -> Any:
+    return request.span if request is not None else None
+
+
+def _refuse(
+    fact: Facts, method: str, reason: Illegal, request: Request | None, using: syntax.Using | None,
+    diagnostics: Diagnostics,
+) -> None:
+    place = fact.space.home or "these units"
+    diagnostics.add(
+        "F310", f"the units of `{place}` cannot be widened with `{method}`: {reason.reason}",
+        (using.span if using is not None else None) or _span(request), hint=reason.hint,
+    )

@@ -1,0 +1,247 @@
+"""``deepen``: which new layers or blocks go where (a graph edit; their values are ``identity.py``'s)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..architecture.graph import Graph, Region
+from ..architecture.ops import OPERATIONS
+from ..architecture.ops.fields import per_axis
+from ..architecture.tree import Layer, Network, Scope, Tree
+from ..diagnostics import Diagnostics
+from ..language import syntax
+from .edit_tree import Insertions, clone, insert, parents
+from .elements import element_positions, templates
+from .requests import Request
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """One inserted unit that has to start as the identity: the new nodes in order.
+
+    ``residual`` where it is an element of a repeat or a block, not layers behind a layer.
+    """
+
+    request: Request
+    target: str
+    nodes: tuple[Tree, ...]
+    residual: bool
+
+
+@dataclass
+class Deepened:
+    network: Network
+    units: list[Unit]
+
+
+class Refused(Exception):
+    """A place where nothing can be inserted."""
+
+    def __init__(self, code: str, reason: str, hint: str | None = None) -> None:
+        super().__init__(reason)
+        self.code, self.hint = code, hint
+
+
+def deepen(network: Network, graph: Graph, requests: Sequence[Request], diagnostics: Diagnostics) -> Deepened:
+    """The network with all insertions, each unit in the order of the text."""
+    editor = _Editor(network, graph)
+    for request in requests:
+        directive = request.directive
+        assert isinstance(directive, syntax.Deepen)
+        for group in _places(request):
+            try:
+                editor.place(request, directive, group)
+            except Refused as refused:
+                diagnostics.add(refused.code, str(refused), directive.span, hint=refused.hint)
+    return Deepened(insert(network, editor.insertions), editor.units)
+
+
+def _places(request: Request) -> list[tuple[str, ...]]:
+    """Each target on its own, or neighbours given by several paths as one unit."""
+    directive = request.directive
+    assert isinstance(directive, syntax.Deepen)
+    if len(directive.paths) > 1 and len(request.targets) == len(directive.paths):
+        return [request.targets]
+    return [(target,) for target in request.targets]
+
+
+class _Editor:
+    def __init__(self, network: Network, graph: Graph) -> None:
+        self.graph = graph
+        self.parents = parents(network)
+        self.insertions = Insertions()
+        self.units: list[Unit] = []
+        self.taken = {name for name in graph.regions}
+
+    def place(self, request: Request, directive: syntax.Deepen, targets: tuple[str, ...]) -> None:
+        if not targets:
+            return
+        regions = [self.graph.regions[target] for target in targets]
+        if len(targets) == 1 and not targets[0]:
+            raise Refused("F320", "`deepen *` would deepen the whole model at once", "name a stage, block or layer")
+        tree = regions[0].tree
+        if len(regions) == 1 and isinstance(tree, Scope) and (tree.kind == "repeat" or _alike(tree)):
+            self._elements(request, directive, regions[0], tree)
+        else:
+            self._siblings(request, directive, regions)
+
+    # --- elements of a repeat ----------------------------------------------------------------------
+
+    def _elements(self, request: Request, directive: syntax.Deepen, region: Region, tree: Scope) -> None:
+        if directive.name is not None:
+            raise Refused("F324", f"the elements of `{region.name}` have numbers, not names", "leave `as` out")
+        if directive.to is not None:
+            raise Refused("F323", "`to` sets the width of an inserted layer, not of a block",
+                          f"write a second line: `widen {region.name} to {directive.to}`")
+        if not tree.children:
+            raise Refused("F320", f"`{region.name}` has no element to model new ones on")
+        count = len(tree.children)
+        gaps = element_positions(directive, count)
+        if gaps is None:
+            raise Refused("F323", f"`{region.name}` has the elements 0 to {count - 1}, so nothing comes after {directive.after}",
+                          f"use a number below {count}, or `at end`")
+        models = templates(self.graph, region, tree, self.graph.network)
+        shift = 0
+        for after, number in gaps:
+            template = models.near(after)
+            if template is None:
+                raise Refused(
+                    "F322", f"every element of `{region.name}` changes the shape, and one that does cannot be the identity",
+                    "deepen a stage that has an element which keeps the shape",
+                )
+            new: list[Tree] = []
+            for _ in range(number):
+                position = after + 1 + shift
+                new.append(models.element(template, position))
+                shift += 1
+            self.units.extend(Unit(request, region.name, (node,), True) for node in new)
+            if after < 0:
+                self.insertions.first.setdefault(id(tree), []).extend(new)
+            else:
+                self.insertions.add(tree.children[after], new)
+
+    # --- siblings of a layer or group --------------------------------------------------------------
+
+    def _siblings(self, request: Request, directive: syntax.Deepen, regions: list[Region]) -> None:
+        if directive.place is not None:
+            raise Refused("F323", f"`{regions[0].name}` is not a repeat, so new layers go right after it",
+                          "leave out `at`, `after` and `interleaved`")
+        runs = [self._run(region) for region in regions]
+        for first, second in zip(runs, runs[1:]):
+            _, siblings, position = self.parents[id(first[-1])]
+            if position + 1 >= len(siblings) or siblings[position + 1] is not second[0]:
+                raise Refused("F323", f"`{regions[0].name}` and `{regions[1].name}` are not neighbours",
+                              "name layers that follow one another, or deepen each on its own")
+        run = [node for part in runs for node in part]
+        residual = isinstance(run[0], Scope)
+        output = self._output(regions[-1], run)
+        for number in range(1, directive.by + 1):
+            names = self._names(run, directive, number)
+            new = tuple(self._copy(node, name, output, directive) for node, name in zip(run, names))
+            self.units.append(Unit(request, regions[0].name, new, residual))
+            self.insertions.add(run[-1], list(new))
+
+    def _run(self, region: Region) -> list[Tree]:
+        """A layer with the norm and the activation that follow it; a group as it is."""
+        tree = region.tree
+        if isinstance(tree, Scope):
+            return [tree]
+        if not isinstance(tree, Layer) or OPERATIONS[tree.op].affine != "map":
+            op = tree.op if isinstance(tree, Layer) else type(tree).__name__.lower()
+            raise Refused("F320", f"`{region.name}` ({op}) is not a layer that can be repeated",
+                          "name a convolution, a linear layer, a block or a repeat")
+        _, siblings, position = self.parents[id(tree)]
+        run: list[Tree] = [tree]
+        scope = self.parents[id(tree)][0]
+        if scope is not None and scope.kind in ("parallel", "repeat"):
+            return run
+        norm, activation = False, False
+        for node in siblings[position + 1 :]:
+            if not isinstance(node, Layer) or node.sources is not None:
+                break
+            operation = OPERATIONS[node.op]
+            if operation.affine == "norm" and not norm and not activation:
+                norm = True
+            elif operation.activation is not None and not activation:
+                activation = True
+            else:
+                break
+            run.append(node)
+        return run
+
+    def _output(self, region: Region, run: list[Tree]) -> tuple[int, ...]:
+        node = next((n for n in self.graph.nodes if n.tree is run[0]), None)
+        value = node.output if node is not None else region.output
+        assert value is not None
+        return value.shape
+
+    def _names(self, run: list[Tree], directive: syntax.Deepen, number: int) -> list[str | None]:
+        """New keys: ``KEY_1`` with the next free number, or the name given; numbered children have none."""
+        scope, siblings, _ = self.parents[id(run[0])]
+        taken = self.__dict__.setdefault("_keys", {}).setdefault(id(siblings), {n.key for n in siblings})
+        names: list[str | None] = []
+        if all(node.key is None for node in run):
+            return [None] * len(run)
+        lead = run[0].key or ""
+        base = directive.name
+        if base is not None:
+            if base in taken and directive.by == 1:
+                raise Refused("F324", f"there is a `{base}` already", "choose another name after `as`")
+            suffix = f"_{number}" if directive.by > 1 else ""
+            for node in run:
+                own = f"{base}{suffix}" if node is run[0] else f"{base}{suffix}_{node.key}"
+                names.append(own if node.key is not None else None)
+        else:
+            count = 1
+            while any(node.key is not None and f"{node.key}_{count}" in taken for node in run):
+                count += 1
+            names = [f"{node.key}_{count}" if node.key is not None else None for node in run]
+        taken.update(n for n in names if n is not None)
+        del lead, scope
+        return names
+
+    def _copy(self, node: Tree, name: str | None, output: tuple[int, ...], directive: syntax.Deepen) -> Tree:
+        new = clone(node, key=name)
+        if isinstance(new, Scope):
+            # A group may begin with the layer that changes the shape: its copy keeps it.
+            return _keeping(new, output, self.graph)
+        if isinstance(new, Layer) and OPERATIONS[new.op].affine == "map":
+            return replace(new, args=keeping(new, output))
+        return new
+
+
+def _alike(tree: Scope) -> bool:
+    """A ``sequential`` of calls of one block."""
+    blocks = {child.block_name if isinstance(child, Scope) and child.kind == "block" else None for child in tree.children}
+    return tree.kind == "sequential" and len(blocks) == 1 and None not in blocks
+
+
+def _keeping(scope: Scope, output: tuple[int, ...], graph: Graph) -> Scope:
+    """A copied conv-norm-activation group whose kernel keeps the shape; other groups as they are."""
+    layers = [child for child in scope.children if isinstance(child, Layer)]
+    maps = [child for child in layers if OPERATIONS[child.op].affine == "map"]
+    if len(layers) != len(scope.children) or len(maps) != 1 or scope.shortcut:
+        return scope
+    children = tuple(replace(c, args=keeping(c, output)) if c is maps[0] else c for c in scope.children)
+    return replace(scope, children=children)
+
+
+def keeping(layer: Layer, output: tuple[int, ...]) -> Any:
+    """The arguments of an inserted layer: stride 1, dilation 1, the same groups, size-keeping padding."""
+    args = layer.args
+    change: dict[str, Any] = {}
+    if hasattr(args, "kernel_size"):
+        dims = type(args).dims if hasattr(type(args), "dims") else len(output) - 1
+        kernel = per_axis(args.kernel_size, dims)
+        if any(k % 2 == 0 for k in kernel):
+            raise Refused("F321", f"a kernel of {'x'.join(map(str, kernel))} has no centre, so there is no centred identity",
+                          "deepen a layer with odd kernel sizes")
+        padding = tuple(k // 2 for k in kernel)
+        change["stride"], change["dilation"] = 1, 1
+        if args.padding != "same":
+            change["padding"] = padding[0] if len(set(padding)) == 1 else padding
+        if output[0] % args.groups:
+            raise Refused("F321", f"{output[0]} units do not divide into {args.groups} groups")
+    return type(args)(**{**dict(args), **change})

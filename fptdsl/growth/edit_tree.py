@@ -1,0 +1,134 @@
+"""Edits of an elaborated tree: every edit makes a new tree and leaves the old one alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..architecture.tree import Environment, Frame, Layer, Network, Origin, Scope, Tree
+
+
+@dataclass
+class Insertions:
+    """New nodes by the node after which they go (by id); ``first`` go before the first child of a scope."""
+
+    after: dict[int, list[Tree]] = field(default_factory=dict)
+    first: dict[int, list[Tree]] = field(default_factory=dict)
+
+    def add(self, node: Tree, new: list[Tree]) -> None:
+        self.after.setdefault(id(node), []).extend(new)
+
+
+def insert(network: Network, insertions: Insertions) -> Network:
+    """The network with the new nodes at their places."""
+
+    def children(nodes: tuple[Tree, ...]) -> tuple[Tree, ...]:
+        result: list[Tree] = []
+        for node in nodes:
+            result.append(visit(node))
+            result.extend(insertions.after.get(id(node), ()))
+        return tuple(result)
+
+    def visit(node: Tree) -> Tree:
+        if not isinstance(node, Scope):
+            return node
+        first = tuple(insertions.first.get(id(node), ()))
+        if node.kind == "parallel":
+            inside = tuple(_branch(visit(child), insertions.after.get(id(child), ())) for child in node.children)
+        else:
+            inside = children(node.children)
+        shortcut = children(node.shortcut)
+        if not first and _same(inside, node.children) and _same(shortcut, node.shortcut):
+            return node
+        return replace(node, children=(*first, *inside), shortcut=shortcut)
+
+    return replace(network, body=children(network.body))
+
+
+def _branch(child: Tree, new: Any) -> Tree:
+    """A branch is one child: what comes after a layer in it goes into a group that adds no name."""
+    return Scope(kind="group", children=(child, *new), origin=child.origin) if new else child
+
+
+def _same(left: tuple[Tree, ...], right: tuple[Tree, ...]) -> bool:
+    return len(left) == len(right) and all(a is b for a, b in zip(left, right))
+
+
+def set_arguments(network: Network, changes: Mapping[int, Mapping[str, Any]]) -> Network:
+    """The network with other arguments at some layers (by id)."""
+
+    def visit(node: Tree) -> Tree:
+        if isinstance(node, Layer):
+            change = changes.get(id(node))
+            return replace(node, args=type(node.args)(**{**dict(node.args), **change})) if change else node
+        if isinstance(node, Scope):
+            inside, shortcut = tuple(map(visit, node.children)), tuple(map(visit, node.shortcut))
+            if _same(inside, node.children) and _same(shortcut, node.shortcut):
+                return node
+            return replace(node, children=inside, shortcut=shortcut)
+        return node
+
+    return replace(network, body=tuple(map(visit, network.body)))
+
+
+def clone(node: Tree, *, key: str | None = None, index: tuple[str, int] | None = None) -> Tree:
+    """A new node like ``node``: ``like`` names what it is modelled on, ``key`` replaces the key at the top.
+
+    ``index`` gives a loop index another value in the environments of all nodes inside.
+    """
+
+    top = node.origin.environment.frame if node.origin is not None else None
+    frames: dict[int, Frame] = {}
+
+    def environment(old: Environment) -> Environment:
+        if old.frame is top:
+            indices = tuple(index if index is not None and pair[0] == index[0] else pair for pair in old.indices)
+            return Environment(old.frame, indices)
+        if id(old.frame) not in frames:
+            # A new element is a new call of the block: it has a frame of its own.
+            caller = old.frame.caller
+            frames[id(old.frame)] = replace(old.frame, caller=environment(caller) if caller is not None else None)
+        return Environment(frames[id(old.frame)], old.indices)
+
+    def visit(node: Tree) -> Tree:
+        origin = node.origin
+        if origin is not None:
+            origin = Origin(origin.statement, environment(origin.environment))
+        changed: dict[str, Any] = {"old": None, "like": node.old or node.like, "origin": origin}
+        if isinstance(node, Scope):
+            changed["children"] = tuple(map(visit, node.children))
+            changed["shortcut"] = tuple(map(visit, node.shortcut))
+        return replace(node, **changed)
+
+    new = visit(node)
+    return replace(new, key=key) if key is not None else new
+
+
+def trees_of(nodes: list[Tree]) -> set[int]:
+    """Ids of the nodes and of all inside them."""
+    found: set[int] = set()
+    pending = list(nodes)
+    while pending:
+        node = pending.pop()
+        found.add(id(node))
+        if isinstance(node, Scope):
+            pending.extend((*node.children, *node.shortcut))
+    return found
+
+
+
+
+def parents(network: Network) -> dict[int, tuple[Scope | None, tuple[Tree, ...], int]]:
+    """For every node (by id): its scope, the list of siblings that it is in, and its position there."""
+    found: dict[int, tuple[Scope | None, tuple[Tree, ...], int]] = {}
+
+    def visit(scope: Scope | None, nodes: tuple[Tree, ...]) -> None:
+        for position, node in enumerate(nodes):
+            found[id(node)] = (scope, nodes, position)
+            if isinstance(node, Scope):
+                visit(node, node.children)
+                visit(node, node.shortcut)
+
+    visit(None, network.body)
+    return found

@@ -1,0 +1,140 @@
+"""From directives to a plan: a tuple of passes over one draft.
+
+Each pass reads what the passes before it found and adds its own; none looks back.  The order is that
+of :data:`PASSES`.  torch is not needed for any of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from ..architecture.graph import Graph
+from ..architecture.lower import lower
+from ..architecture.terms import Space
+from ..architecture.tree import Network
+from ..diagnostics import Diagnostics
+from ..language import syntax
+from .choice import Choice, choose
+from .deepen import Deepened, deepen
+from .digest import spec_digest
+from .insertions import Inserted, solve_identities
+from .plan import ORDER, Plan
+from .recipes import tensor_plans
+from .regrow import grown_network
+from .requests import Requests, collect
+from .requirements import check_requirements
+from .steps import make_steps
+from .widths import Widths, solve
+
+
+@dataclass
+class Draft:
+    """A plan in the making."""
+
+    network: Network
+    graph: Graph
+    grows: tuple[syntax.Grow, ...]
+    seed: int
+    diagnostics: Diagnostics = field(default_factory=Diagnostics)
+    requests: Requests = field(default_factory=Requests)
+    deepened: Deepened | None = None
+    middle: Graph | None = None
+    """The graph with all insertions, at the old widths."""
+    inserted: list[Inserted] = field(default_factory=list)
+    widths: Widths | None = None
+    choices: dict[Space, Choice] = field(default_factory=dict)
+    plan: Plan | None = None
+
+
+def resolve_paths(draft: Draft) -> None:
+    draft.requests = collect(draft.grows, draft.graph, draft.diagnostics)
+
+
+def insert_layers(draft: Draft) -> None:
+    """``deepen`` as a graph edit, at the old widths."""
+    draft.deepened = deepen(draft.network, draft.graph, draft.requests.deepen, draft.diagnostics)
+    draft.diagnostics.check()
+    draft.middle = lower(draft.deepened.network) if draft.deepened.units else draft.graph
+
+
+def start_as_identity(draft: Draft) -> None:
+    assert draft.deepened is not None and draft.middle is not None
+    draft.inserted = solve_identities(draft.deepened.units, draft.graph, draft.middle, draft.diagnostics)
+
+
+def settle_widths(draft: Draft) -> None:
+    """Tie closure and conflicts: the new size of every Space."""
+    assert draft.middle is not None
+    draft.widths = solve(draft.middle, draft.requests.widen, draft.diagnostics)
+
+
+def choose_methods(draft: Draft) -> None:
+    """The table of every Space that grows."""
+    assert draft.middle is not None and draft.widths is not None
+    draft.choices = choose(draft.middle, draft.widths, draft.requests.widen, draft.seed, draft.diagnostics)
+    draft.diagnostics.check()
+
+
+def write_plan(draft: Draft) -> None:
+    """The grown network, a recipe for each of its tensors, and the steps in words."""
+    assert draft.middle is not None and draft.widths is not None and draft.deepened is not None
+    network = grown_network(draft.deepened.network, draft.middle, draft.widths.sizes)
+    grown = lower(network)
+    tables = {space: choice.table for space, choice in draft.choices.items()}
+    tensors = tensor_plans(draft.graph, draft.middle, grown, tables, draft.inserted)
+    steps, warnings = make_steps(draft.middle, draft.widths, draft.choices, draft.inserted, grown)
+    draft.plan = Plan(
+        spec=spec_digest(draft.network, draft.grows),
+        seed=draft.seed,
+        steps=steps,
+        tables=tuple(dict.fromkeys(tables.values())),
+        tensors=tensors,
+        skipped=tuple(dict.fromkeys(draft.widths.skipped)),
+        exactness=max((step.exactness for step in steps), key=ORDER.index, default="bitwise"),
+        warnings=warnings,
+        old=draft.graph,
+        new=grown,
+        network=network,
+    )
+
+
+def check(draft: Draft) -> None:
+    """``require`` directives, before anything is written."""
+    assert draft.plan is not None
+    check_requirements(draft.requests.require, draft.plan, draft.diagnostics)
+    draft.diagnostics.check()
+
+
+PASSES: tuple[Callable[[Draft], None], ...] = (
+    resolve_paths,
+    insert_layers,
+    start_as_identity,
+    settle_widths,
+    choose_methods,
+    write_plan,
+    check,
+)
+
+
+def make_plan(network: Network, graph: Graph, grows: Sequence[syntax.Grow], *, seed: int = 0) -> Plan:
+    """The plan of all directives together.
+
+    Raises :class:`FptError` with every fault of the directives: paths that match nothing, shrinking,
+    frozen units, contradictory widths, methods that are not legal where they are asked for.
+    """
+    draft = Draft(network, graph, tuple(grows), _seed(grows, seed))
+    for step in PASSES:
+        step(draft)
+    assert draft.plan is not None
+    return draft.plan
+
+
+def _seed(grows: Sequence[syntax.Grow], seed: int) -> int:
+    """``grow (seed=3)`` sets the seed where the command line does not (0)."""
+    for grow in grows:
+        for option in grow.options:
+            value = getattr(option.value, "value", None)
+            if option.name == "seed" and isinstance(value, int) and seed == 0:
+                return value
+    return seed

@@ -1,0 +1,97 @@
+"""A recipe for every tensor of the grown network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from ..architecture.graph import Graph, Tensor
+from ..architecture.terms import Cat, Prod, Space, Term, resolve, size, spaces
+from ..diagnostics import Diagnostic, FptError
+from .axes import axis_map
+from .insertions import Inserted, old_names
+from .parts import parts_of
+from .plan import TensorPlan
+from .recipe import Axis, Concat, Constant, Fresh, Leaf, Product, Recipe, Source, Start, Table
+
+
+def tensor_plans(
+    old: Graph, middle: Graph, grown: Graph, tables: Mapping[Space, Table], inserted: Sequence[Inserted]
+) -> tuple[TensorPlan, ...]:
+    """One plan per tensor of ``grown``, in the order of its ``state_dict``.
+
+    ``middle`` is the graph with the insertions and the old widths: its tensors have the names of
+    ``grown``.  Raises :class:`FptError` (F340) where a predicted shape is not that of the grown graph.
+    """
+    old_keys = old_names(middle)
+    starts = {name: (start, name in part.final) for part in inserted for name, start in part.starts.items()}
+    by_name = {table.space: table for table in tables.values()}
+    plans = []
+    for name, tensor in grown.tensors.items():
+        before = middle.tensors[name]
+        plan = _plan(name, tensor, before, old_keys.get(name), starts.get(name), tables, by_name)
+        plans.append(plan)
+    _check_sources(old, plans)
+    return tuple(plans)
+
+
+def _plan(
+    name: str, tensor: Tensor, before: Tensor, old_key: str | None, start: tuple[Start, bool] | None,
+    tables: Mapping[Space, Table], by_name: Mapping[str, Table],
+) -> TensorPlan:
+    axes = tuple(axis_of(term, tables) for term in before.axes)
+    if old_key is not None:
+        grows = any(space in tables for axis in before.axes for space in spaces(axis))
+        if not grows:
+            action = "keep" if old_key == name else "rename"
+            return TensorPlan(name, action, old_key, before.shape, tensor.shape, tensor.buffer)  # type: ignore[arg-type]
+        recipe = Recipe(Source(old_key), axes, before.roles, before.init)
+        _agree(name, recipe, by_name, tensor)
+        return TensorPlan(
+            name, "grow", old_key, before.shape, tensor.shape, tensor.buffer, recipe, parts_of(recipe, by_name)
+        )
+    assert start is not None, name
+    recipe = _added(start, axes, before, tensor)
+    _agree(name, recipe, by_name, tensor)
+    return TensorPlan(name, "add", None, None, tensor.shape, tensor.buffer, recipe, parts_of(recipe, by_name))
+
+
+def _added(start: tuple[Start, bool], axes: tuple[Axis, ...], before: Tensor, tensor: Tensor) -> Recipe:
+    value, final = start
+    if final and isinstance(value, (Constant, Fresh)):
+        plain = tuple(Leaf(None, n) for n in tensor.shape)
+        return Recipe(replace(value, shape=tensor.shape), plain, before.roles, before.init)
+    return Recipe(value, axes, before.roles, before.init)
+
+
+def axis_of(term: Term, tables: Mapping[Space, Table]) -> Axis:
+    """The axis of a recipe: Spaces by the names of their tables, what does not grow as plain sizes."""
+    term = resolve(term)
+    if isinstance(term, Space):
+        table = tables.get(term)
+        return Leaf(table.space if table is not None else None, term.size)
+    if not any(space in tables for space in spaces(term)):
+        return Leaf(None, size(term))
+    if isinstance(term, Prod):
+        return Product(tuple(axis_of(factor, tables) for factor in term.factors))
+    assert isinstance(term, Cat)
+    return Concat(tuple(axis_of(part, tables) for part in term.parts))
+
+
+def _agree(name: str, recipe: Recipe, tables: Mapping[str, Table], tensor: Tensor) -> None:
+    """The shape that the tables give is the shape of the grown network, or the plan is at fault."""
+    predicted = tuple(axis_map(axis, tables).new for axis in recipe.axes)
+    if predicted != tensor.shape:
+        raise FptError(Diagnostic(
+            "F340", f"`{name}` would be {predicted} by its recipe and is {tensor.shape} in the grown network",
+            hint="this is a fault of the planner; nothing was written",
+        ))
+
+
+def _check_sources(old: Graph, plans: Sequence[TensorPlan]) -> None:
+    """Every old tensor goes somewhere: none is lost."""
+    used = {plan.source for plan in plans if plan.source is not None}
+    lost = [name for name in old.tensors if name not in used]
+    if lost:
+        raise FptError(Diagnostic("F340", f"`{lost[0]}` has no place in the grown network",
+                                  hint="this is a fault of the planner; nothing was written"))

@@ -1,0 +1,179 @@
+"""The steps of a plan in words: one for every directive and method, with its consequences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os.path import commonprefix
+
+from ..architecture.graph import Graph
+from ..architecture.terms import Space, size, spaces
+from .choice import Choice
+from .insertions import Inserted
+from .plan import ORDER, Step, Tie
+from .requests import Request
+from .widths import Group, Widths, groups
+
+LEARNING_RATE = {
+    "net2net": "Net2Net: train on at about 1/10 of the initial learning rate",
+    "r2r": "R2R: train on at about 1/5 of the initial learning rate, with more weight decay",
+}
+
+
+def make_steps(
+    middle: Graph, widths: Widths, choices: Mapping[Space, Choice], inserted: list[Inserted], grown: Graph
+) -> tuple[tuple[Step, ...], tuple[str, ...]]:
+    """Deepening first, as it is planned; then widening.  Second: warnings of the whole plan."""
+    steps = [*_deepen_steps(inserted, grown), *_widen_steps(middle, widths, choices, grown)]
+    warnings = tuple(dict.fromkeys(advice for step in steps for advice in step.advice))
+    return tuple(steps), warnings
+
+
+def _deepen_steps(inserted: list[Inserted], grown: Graph) -> list[Step]:
+    by_directive: dict[tuple[int, str], list[Inserted]] = {}
+    for part in inserted:
+        by_directive.setdefault((id(part.unit.request), part.method), []).append(part)
+    steps = []
+    for parts in by_directive.values():
+        first = parts[0]
+        names = [node.name for part in parts for node in part.nodes if node.tensors]
+        added = sum(_count(grown, node.name) for part in parts for node in part.nodes if node.reused is None)
+        steps.append(Step(
+            kind="deepen",
+            directive=first.unit.request.text,
+            target=", ".join(dict.fromkeys(part.unit.target for part in parts)),
+            summary=_inserted(parts),
+            method=first.method,
+            exactness=max((part.exactness for part in parts), key=ORDER.index),
+            why=_why(parts),
+            parameters=added,
+            advice=_advice(parts, names),
+        ))
+    return steps
+
+
+def _inserted(parts: list[Inserted]) -> str:
+    tops = []
+    for part in parts:
+        keyed = [node.name for node in part.nodes if node.tensors]
+        tops.append(_common(keyed) if part.unit.residual or not keyed else keyed[0])
+    what = "block" if parts[0].unit.residual else "layer"
+    return f"{len(parts)} new {what}{'s' if len(parts) > 1 else ''}: {', '.join(_few(tops))}"
+
+
+def _few(names: list[str], limit: int = 6) -> list[str]:
+    return names if len(names) <= limit else [*names[: limit - 1], f"and {len(names) - limit + 1} more"]
+
+
+def _common(names: list[str]) -> str:
+    """The place that holds all the names, or the first of them."""
+    if len(names) < 2:
+        return names[0] if names else "?"
+    prefix = commonprefix([name + "." for name in names]).rpartition(".")[0]
+    return prefix or names[0]
+
+
+def _why(parts: list[Inserted]) -> str:
+    zeroed = [place for part in parts for place in part.identity.zeroed]
+    if zeroed:
+        return f"the branch ends in zero at {', '.join(f'`{z}`' for z in _few(zeroed, 3))}, so the sum passes its input on"
+    if any(part.identity.eval_only for part in parts):
+        return "identity kernels, and batch norms whose scale undoes their statistics"
+    return "identity kernels, behind an activation that leaves its own values alone"
+
+
+def _advice(parts: list[Inserted], names: list[str]) -> tuple[str, ...]:
+    told = []
+    if parts[0].method in LEARNING_RATE:
+        told.append(LEARNING_RATE[parts[0].method])
+    if any(part.identity.unit_statistics for part in parts):
+        told.append(
+            "an inserted batch norm starts from mean 0 and variance 1, far from its data: the first steps of training "
+            "change the function; `--calibrate DATA.npz` sets it from data"
+        )
+    return tuple(told)
+
+
+def _widen_steps(middle: Graph, widths: Widths, choices: Mapping[Space, Choice], grown: Graph) -> list[Step]:
+    everything = list(groups(middle.nodes).values())
+    requests = {id(c.request): c.request for c in choices.values() if c.request is not None}
+    steps = []
+    for request in sorted(requests.values(), key=lambda r: (r.span.start if r.span else 0, r.text)):
+        mine = {space: c for space, c in choices.items() if c.request is request}
+        for method in dict.fromkeys(c.table.method for c in mine.values()):
+            chosen = {space: c for space, c in mine.items() if c.table.method == method}
+            steps.append(_widen_step(request, method, chosen, everything, middle, widths, grown))
+    return steps
+
+
+def _widen_step(
+    request: Request, method: str, chosen: Mapping[Space, Choice], everything: list[Group], middle: Graph,
+    widths: Widths, grown: Graph,
+) -> Step:
+    targets = [name for name in request.targets if name]
+    grew = [g for g in everything if set(spaces(g.term)) & set(chosen)]
+    asked, ties = [], []
+    for group in grew:
+        within = [node.name for node in group.writers if _is_inside(node.name, targets)]
+        (asked if within or not targets else ties).append(group)
+        outside = [node.name for node in group.writers if not _is_inside(node.name, targets)]
+        if within and outside and targets:
+            ties.append(Group(group.term, [n for n in group.writers if n.name in set(outside)]))
+    first = next(iter(chosen.values()))
+    told = list(dict.fromkeys(a for c in chosen.values() for a in c.advice))
+    if method in LEARNING_RATE:
+        told.append(LEARNING_RATE[method])
+    return Step(
+        kind="widen",
+        directive=request.text,
+        target=", ".join(targets) or "*",
+        summary=", ".join(_few([f"{_place(g)} {size(g.term)} -> {widths.sizes.size(g.term)}" for g in asked], 4)),
+        method=method,
+        exactness=max((c.exactness for c in chosen.values()), key=ORDER.index),
+        why=first.why,
+        ties=tuple(_tie(group, set(chosen), widths) for group in ties),
+        parameters=_added(middle, set(chosen), grown),
+        advice=tuple(told),
+    )
+
+
+def _is_inside(name: str, targets: list[str]) -> bool:
+    return any(name == target or name.startswith(target + ".") for target in targets)
+
+
+def _place(group: Group) -> str:
+    return _common([node.name for node in group.writers])
+
+
+def _tie(group: Group, grown: set[Space], widths: Widths) -> Tie:
+    leaf = next(space for space in spaces(group.term) if space in grown)
+    here = {node.name.rpartition(".")[0] for node in group.writers}
+    near = [cause for cause in leaf.causes if any(cause.startswith(parent) for parent in here if parent)]
+    cause = (near or leaf.causes or [leaf.home])[0]
+    return Tie(_place(group), size(group.term), widths.sizes.size(group.term), f"tied by {cause}")
+
+
+def _count(graph: Graph, layer: str) -> int:
+    """Parameters of the layer of that name in the grown graph."""
+    total = 0
+    for name, tensor in graph.tensors.items():
+        if name.rpartition(".")[0] == layer and not tensor.buffer:
+            total += _product(tensor.shape)
+    return total
+
+
+def _product(shape: tuple[int, ...]) -> int:
+    total = 1
+    for n in shape:
+        total *= n
+    return total
+
+
+def _added(middle: Graph, mine: set[Space], grown: Graph) -> int:
+    """Parameters added to tensors that hold a Space of this step."""
+    total = 0
+    for name, tensor in middle.tensors.items():
+        if not tensor.buffer and any(space in mine for axis in tensor.axes for space in spaces(axis)):
+            total += _product(grown.tensors[name].shape) - _product(tensor.shape)
+    return total
+
+
