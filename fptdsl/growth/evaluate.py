@@ -54,16 +54,20 @@ class Evaluator:
 
     def unrounded(self, tensor: TensorPlan) -> Float64:
         """The whole grown tensor in float64, with no grid rule applied."""
+        return np.concatenate([np.atleast_1d(piece) for piece in self.unrounded_chunks(tensor)]).reshape(
+            tensor.new_shape
+        )
+
+    def unrounded_chunks(self, tensor: TensorPlan) -> Iterator[Float64]:
+        """Consecutive rows of what ``unrounded`` gives."""
         if tensor.recipe is None:
-            return np.concatenate(
-                [widen_raw(raw, self.source.dtype(tensor.source or "")) for raw in self._copies(tensor)]
-            ).reshape(tensor.new_shape)
+            for raw in self._copies(tensor):
+                yield widen_raw(raw, self.source.dtype(tensor.source or ""))
+            return
         rows = tensor.new_shape[0] if tensor.new_shape else 1
         step = self._rows_per_chunk(tensor)
-        pieces = [
-            self._values(tensor, np.arange(start, min(start + step, rows)), None) for start in range(0, rows, step)
-        ]
-        return np.concatenate(pieces).reshape(tensor.new_shape)
+        for start in range(0, rows, step):
+            yield self._values(tensor, np.arange(start, min(start + step, rows)), None)
 
     # --- pieces ------------------------------------------------------------------------------------
 
