@@ -71,7 +71,8 @@ def rows_within(graph: Graph, memory: int) -> int:
     """
     widest = 1
     for node in graph.nodes:
-        kernel = prod(node.tensors["weight"].shape[2:]) if node.op.startswith("conv") and "weight" in node.tensors else 1
+        weight = node.tensors.get("weight")
+        kernel = prod(weight.shape[2:]) if weight is not None and node.op.startswith("conv") else 1
         entering = sum(prod(value.shape) for value in node.inputs)
         widest = max(widest, entering * kernel + prod(node.output.shape))
     return max(1, memory // (8 * widest))

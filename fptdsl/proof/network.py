@@ -7,9 +7,11 @@ large layers a few rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, Union, cast
+from itertools import chain
+from math import prod
+from typing import Any, cast
 
 import torch
 from torch import Tensor, fx, nn
@@ -19,23 +21,17 @@ from ..architecture.graph import Graph
 from ..modules import build
 from .inputs import Sample
 from .variants import Variant
+from .weights import Reader, Weights
 
 
-class TensorSource(Protocol):
-    """A checkpoint: tensors by the spec's key, in the dtype of the file."""
-
-    def tensor(self, name: str) -> Tensor: ...
-
-
-Weights = Union[TensorSource, Callable[[str], Tensor]]
 Outputs = dict[str, Tensor]
 Progress = Callable[[int, int], None]
 """Called with the weights evaluated so far and their total number."""
 
-LINEAR_ROWS = 2**18
+LINEAR_PIECE = 2**18
 """A linear layer above this many weights is evaluated in pieces of about that size: 2 MiB of float64
 stay in the cache, so that each weight comes from memory once for all variants."""
-CONV_ROWS = 2**22
+CONV_PIECE = 2**22
 """Convolutions are bound by arithmetic and unfold their input again for each piece: larger pieces."""
 
 
@@ -54,17 +50,13 @@ class Tally:
 
 
 class Evaluation:
-    """One network with its weights, ready to be evaluated in eval mode.
-
-    ``zeros`` collects the names of tensors that are zero everywhere, as they are read.
-    """
+    """One network with its weights, ready to be evaluated in eval mode."""
 
     def __init__(self, graph: Graph, weights: Weights, *, tally: Tally | None = None) -> None:
         self.graph = graph
-        self.read: Callable[[str], Tensor] = getattr(weights, "tensor", cast(Any, weights))
+        self.reader = Reader(weights)
         self.module: fx.GraphModule = build(graph, device="meta").eval()
         self.tally = tally
-        self.zeros: set[str] = set()
         self._dying = _last_uses(self.module.graph)
 
     def run(self, variants: Sequence[Variant], samples: Sequence[Sample]) -> dict[str, dict[int, Outputs]]:
@@ -114,18 +106,20 @@ class Evaluation:
     def _layer(self, target: str, variants: Sequence[Variant], calls: dict[tuple[int, int], Any]) -> dict[Any, Any]:
         """Call a module for every variant and sample; its tensors are read once."""
         layer = self.module.get_submodule(target)
-        raw = self._load(target, layer)
-        if not raw:
+        tensors = self._tensors(target, layer)
+        if not tensors:
             return {at: layer(*args, **kwargs) for at, (args, kwargs) in calls.items()}
         parts: dict[tuple[int, int], list[Tensor]] = {at: [] for at in calls}
-        joined, pieces = _pieces(layer, raw)
-        for start, piece in pieces:
-            exact = {suffix: _cast(rows, torch.float64) for suffix, rows in piece.items()}
+        joined, pieces = _pieces(layer, tensors)
+        for start, stop in pieces:
+            raw = {suffix: self.reader.rows(f"{target}.{suffix}", start, stop or _rows(shape))
+                   for suffix, shape in tensors.items()}
+            exact = {suffix: _cast(rows, torch.float64) for suffix, rows in raw.items()}
             for v, variant in enumerate(variants):
                 weights = {
                     suffix: variant.piece(f"{target}.{suffix}", rows, exact[suffix], start)
                     if rows.is_floating_point() else rows
-                    for suffix, rows in piece.items()
+                    for suffix, rows in raw.items()
                 }
                 for at, (args, kwargs) in calls.items():
                     if at[0] == v:
@@ -133,30 +127,22 @@ class Evaluation:
         for variant in variants:
             variant.release()
         if self.tally is not None:
-            self.tally.add(sum(rows.numel() for rows in raw.values()))
+            self.tally.add(sum(prod(shape) for shape in tensors.values()))
         return {at: torch.cat(found, joined) if len(found) > 1 else found[0] for at, found in parts.items()}
 
-    def _load(self, target: str, layer: nn.Module) -> dict[str, Tensor]:
-        """The layer's tensors as stored; counters, which eval mode does not use, are left out."""
+    def _tensors(self, target: str, layer: nn.Module) -> dict[str, tuple[int, ...]]:
+        """Shapes of the layer's tensors by suffix; counters, which eval mode does not use, are left out."""
         found = {}
-        names = [n for n, _ in layer.named_parameters(remove_duplicate=False)]
-        names += [n for n, _ in layer.named_buffers(remove_duplicate=False)]
-        for suffix in names:
-            name = f"{target}.{suffix}"
-            declared = self.graph.tensors.get(name)
-            if declared is not None and declared.init == "count":
-                continue
-            found[suffix] = self._tensor(name)
+        for suffix, held in chain(
+            layer.named_parameters(remove_duplicate=False), layer.named_buffers(remove_duplicate=False)
+        ):
+            declared = self.graph.tensors.get(f"{target}.{suffix}")
+            if declared is None or declared.init != "count":
+                found[suffix] = tuple(held.shape)
         return found
 
-    def _tensor(self, name: str) -> Tensor:
-        tensor = self.read(name).detach()
-        if not tensor.flatten()[:4096].any() and not tensor.any():
-            self.zeros.add(name)
-        return tensor
-
     def _attribute(self, target: str, variants: Sequence[Variant], grid: Sequence[tuple[int, int]]) -> dict[Any, Any]:
-        raw = self._tensor(target)
+        raw = self.reader.whole(target, self.graph.tensors[target].shape)
         exact = _cast(raw, torch.float64)
         weights = [v.piece(target, raw, exact, 0) if raw.is_floating_point() else raw for v in variants]
         for variant in variants:
@@ -182,21 +168,22 @@ def _last_uses(graph: fx.Graph) -> dict[fx.Node, list[fx.Node]]:
     return dying
 
 
-def _pieces(layer: nn.Module, raw: dict[str, Tensor]) -> tuple[int, Iterator[tuple[int, dict[str, Tensor]]]]:
-    """The output axis along which results are joined, and the tensors in pieces of consecutive rows.
+def _rows(shape: tuple[int, ...]) -> int:
+    return shape[0] if shape else 1
+
+
+def _pieces(layer: nn.Module, tensors: Mapping[str, tuple[int, ...]]) -> tuple[int, list[tuple[int, int | None]]]:
+    """The output axis along which results are joined, and the rows of each piece (None: to the end).
 
     Only layers whose output units depend on one row each are cut: linear layers and ungrouped
     convolutions.  Anything else is one piece.
     """
-    weight = raw.get("weight")
-    if weight is not None and type(layer) is nn.Linear:
-        joined, limit = -1, LINEAR_ROWS
-    elif weight is not None and type(layer) in (nn.Conv1d, nn.Conv2d, nn.Conv3d) and layer.groups == 1:
-        joined, limit = 1, CONV_ROWS
+    if type(layer) is nn.Linear:
+        joined, limit = -1, LINEAR_PIECE
+    elif type(layer) in (nn.Conv1d, nn.Conv2d, nn.Conv3d) and layer.groups == 1:
+        joined, limit = 1, CONV_PIECE
     else:
-        return 0, iter([(0, raw)])
-    step = max(1, limit // max(1, weight[0].numel()))
-    if len(weight) <= step:
-        return joined, iter([(0, raw)])
-    starts = range(0, len(weight), step)
-    return joined, iter([(start, {k: rows[start : start + step] for k, rows in raw.items()}) for start in starts])
+        return 0, [(0, None)]
+    rows, *row = tensors["weight"]
+    step = max(1, limit // max(1, prod(row)))
+    return joined, [(start, min(rows, start + step)) for start in range(0, rows, step)]

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-
-import numpy as np
 
 from ..growth.evaluate import Evaluator
 from ..growth.evaluate import Weights as RecipeWeights
 from ..growth.plan import Plan
-from .network import Progress, Weights
+from .network import Progress
 from .probe import Probe
 from .shaken import ShakenWeights
-from .variants import Unrounded
+from .variants import Piece, Unrounded
 from .verdict import Verdict
 from .verify import verify
+from .weights import Weights
 
 
 def unrounded(plan: Plan, source: RecipeWeights) -> Unrounded:
@@ -25,11 +24,11 @@ def unrounded(plan: Plan, source: RecipeWeights) -> Unrounded:
     return lambda name: None if name in unchanged else evaluate(name)
 
 
-def every_tensor(plan: Plan, source: RecipeWeights) -> Callable[[str], np.ndarray]:
+def every_tensor(plan: Plan, source: RecipeWeights) -> Callable[[str], Iterator[Piece]]:
     """The values of each grown tensor in float64, those of unchanged tensors too."""
     evaluator = Evaluator(plan, source)
     tensors = {tensor.name: tensor for tensor in plan.tensors}
-    return lambda name: evaluator.unrounded(tensors[name])
+    return lambda name: evaluator.unrounded_chunks(tensors[name])
 
 
 def verify_plan(

@@ -7,6 +7,7 @@ plan is at hand, the same plan is applied to shaken weights, and the two functio
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor
 from ..architecture.graph import Graph
 from .noise import absolute_noise
 from .variants import Unrounded
+from .weights import Reader
 
 SCALE = 0.02
 """Standard deviation of what is added to every parameter."""
@@ -23,12 +25,11 @@ SCALE = 0.02
 class ShakenWeights:
     """Weights of ``graph`` in float64: parameters plus ``N(0, 0.02)``, running statistics randomised.
 
-    Has what recipes read from (``rows``, ``dtype``, ``shape``) and what networks read from (``tensor``).
-    The last tensor is kept, so that reading it in pieces shakes it once.
+    Recipes and networks read from it as from a checkpoint.  The last tensor is kept, so that reading it in pieces shakes it once.
     """
 
-    def __init__(self, graph: Graph, read: Callable[[str], Tensor]) -> None:
-        self.graph, self.read = graph, read
+    def __init__(self, graph: Graph, reader: Reader) -> None:
+        self.graph, self.reader = graph, reader
         self._last: tuple[str, Tensor] | None = None
 
     def tensor(self, name: str) -> Tensor:
@@ -36,8 +37,8 @@ class ShakenWeights:
             self._last = (name, self._shaken(name))
         return self._last[1]
 
-    def rows(self, name: str, start: int, stop: int) -> np.ndarray:
-        values = self.tensor(name).numpy()
+    def rows(self, name: str, start: int, stop: int) -> np.ndarray[Any, Any]:
+        values: np.ndarray[Any, Any] = self.tensor(name).numpy()
         return values[start:stop] if values.ndim else values
 
     def dtype(self, name: str) -> str:
@@ -47,7 +48,7 @@ class ShakenWeights:
         return self.graph.tensors[name].shape
 
     def _shaken(self, name: str) -> Tensor:
-        stored = self.read(name).detach()
+        stored = self.reader.whole(name, self.shape(name))
         if not stored.is_floating_point():
             return stored
         values = stored.to(torch.float64)

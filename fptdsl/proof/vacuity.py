@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from ..architecture.graph import Graph
@@ -16,23 +15,25 @@ from .figures import all_finite, constant, relative_error
 from .inputs import random_samples
 from .network import Evaluation
 from .shaken import Regrow, ShakenWeights
-from .variants import Noisy, Stored
+from .variants import Noisy, Stored, whole
 from .verdict import Row
+from .weights import from_raw
 
 
 def hidden_behind(old: Evaluation) -> list[str]:
     """Kernels and scales of the old network that are zero everywhere: they hide what feeds them."""
     tensors = old.graph.tensors
-    return sorted(name for name in old.zeros if name in tensors and tensors[name].init in ("kernel", "scale"))
+    zeros = old.reader.zeros
+    return sorted(name for name in zeros if name in tensors and tensors[name].init in ("kernel", "scale"))
 
 
 def shaken_rows(old: Evaluation, new_graph: Graph, regrow: Regrow, still: float) -> tuple[list[Row], list[str]]:
     """Figures on shaken weights, and the outputs that do not react even there."""
-    source = ShakenWeights(old.graph, old.read)
+    source = ShakenWeights(old.graph, old.reader)
     recipes = regrow(source)
 
     def grown(name: str) -> Tensor:
-        return torch.tensor(recipes(name))
+        return from_raw(whole(recipes(name)), "float64").reshape(new_graph.tensors[name].shape)
 
     samples = random_samples(old.graph)
     before = Evaluation(old.graph, source).run([Stored(), Noisy("sensitivity", NOISE)], samples)

@@ -6,17 +6,20 @@ turned into float64 once and every variant makes its own weights from that.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol, Union
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .noise import absolute_noise, relative_noise
+from .noise import relative_noise
+from .weights import from_raw
 
-Unrounded = Callable[[str], "np.ndarray | None"]
-"""The recipe of a tensor evaluated in float64 (whole); None where the file holds it without rounding."""
+Piece = np.ndarray[Any, Any]
+Unrounded = Callable[[str], Union[Piece, Iterator[Piece], None]]
+"""The recipe of a tensor evaluated in float64, whole or as consecutive rows; None where the values are
+those of the old file, which the new one holds as they are."""
 
 
 class Variant(Protocol):
@@ -75,16 +78,41 @@ class Recipe:
 
     def __init__(self, unrounded: Unrounded, name: str = "unrounded") -> None:
         self.name, self.unrounded = name, unrounded
-        self._whole: dict[str, Tensor | None] = {}
+        self._open: dict[str, _Rows | None] = {}
 
     def piece(self, name: str, raw: Tensor, exact: Tensor, start: int) -> Tensor:
-        if name not in self._whole:
+        if start == 0:
             values = self.unrounded(name)
-            self._whole[name] = None if values is None else torch.from_numpy(np.ascontiguousarray(values))
-        whole = self._whole[name]
-        if whole is None:
-            return exact
-        return whole[start : start + len(raw)] if raw.dim() else whole
+            self._open[name] = None if values is None else _Rows(values)
+        rows = self._open[name]
+        return exact if rows is None else rows.take(raw.shape)
 
     def release(self) -> None:
-        self._whole.clear()
+        self._open.clear()
+
+
+class _Rows:
+    """Consecutive rows of a tensor, taken in other portions than they come in."""
+
+    def __init__(self, values: Piece | Iterator[Piece]) -> None:
+        self._chunks = iter([values]) if isinstance(values, np.ndarray) else values
+        self._left = np.empty(0)
+
+    def take(self, shape: torch.Size) -> Tensor:
+        if not shape:
+            return from_raw(next(self._chunks).reshape(()), "float64")
+        missing, parts = shape[0], []
+        while missing:
+            if not len(self._left):
+                self._left = next(self._chunks)
+            parts.append(self._left[:missing])
+            self._left = self._left[missing:]
+            missing -= len(parts[-1])
+        return from_raw(parts[0] if len(parts) == 1 else np.concatenate(parts), "float64").reshape(shape)
+
+
+def whole(values: Piece | Iterator[Piece] | None) -> Piece:
+    """A recipe's values in one array."""
+    if values is None:
+        raise ValueError("a recipe without values has no array")
+    return values if isinstance(values, np.ndarray) else np.concatenate([np.atleast_1d(piece) for piece in values])

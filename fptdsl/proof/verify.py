@@ -12,13 +12,14 @@ from .comparison import Comparison
 from .figures import all_finite, constant, largest
 from .inputs import random_samples, rows_within
 from .interface import check_interfaces
-from .network import Evaluation, Outputs, Progress, Tally, Weights
+from .network import Evaluation, Outputs, Progress, Tally
 from .probe import Probe, load_probe
 from .reproduction import Reproducing
 from .shaken import Regrow
 from .vacuity import hidden_behind, shaken_rows
 from .variants import Unrounded
 from .verdict import PRESERVING, Gate, Reproduction, Row, Verdict
+from .weights import Weights
 
 FLOOR = 1e-12
 """Errors up to this are rounding in float64."""
@@ -39,8 +40,8 @@ def verify(
 ) -> Verdict:
     """Compare two networks as functions.
 
-    Weights are anything with ``tensor(name)``, or that function: tensors by the spec's key, in the file's
-    dtype (``file_dtype``: the one of most of them).  ``unrounded`` and ``regrow`` come from a plan, where
+    Weights are an open checkpoint, or a function that gives tensors by the spec's key, in the file's
+    dtype (``file_dtype``: that of most of them).  ``unrounded`` and ``regrow`` come from a plan, where
     there is one: its recipes on these weights, and on others.
 
     Raises:
@@ -92,9 +93,9 @@ def conclude(
         reasons = ["the new network gives NaN or infinite values"]
     if reproduction is not None and not reproduction.passed:
         reasons.append(
-            f"the old network does not give the expected outputs of the probe: relative error {reproduction.error:.1e}, "
-            f"tolerance {reproduction.tolerance:.1e} for {reproduction.dtype}; the spec or the inputs' "
-            "normalisation is not that of the checkpoint"
+            f"the old network does not give the expected outputs of the probe: relative error "
+            f"{reproduction.error:.1e}, tolerance {reproduction.tolerance:.1e} for {reproduction.dtype}; "
+            "the spec or the inputs' normalisation is not that of the checkpoint"
         )
     return Verdict(
         passed=not reasons and not inconclusive,
