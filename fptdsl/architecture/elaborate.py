@@ -189,8 +189,11 @@ class _Elaborator:
         return self.statements(statement.then if test else statement.otherwise or (), context)
 
     def broken(self, statement: syntax.Stmt, context: _Context) -> Broken:
+        common = self.common(statement, context)
+        if isinstance(statement, syntax.Input):
+            common["let"] = statement.name
         op = statement.op if isinstance(statement, syntax.Apply) else "unknown"
-        return Broken(**self.common(statement, context), op=op, args=Args())
+        return Broken(**common, op=op, args=Args())
 
     def input(self, statement: syntax.Input, context: _Context, common: dict[str, Any]) -> Tree:
         dims: list[int | str] = []
@@ -313,14 +316,16 @@ class _Elaborator:
 def check_keys(body: tuple[Tree, ...], faults: Faults) -> None:
     """Every module has a name that ``nn.Module`` can hold, and no name is used twice."""
     first: dict[str, Tree] = {}
+    twice: set[str] = set()
     for name, own, node in visit(body):
-        if not own:
+        if not own or name.rpartition(".")[0] in twice:
             continue
         span = node.origin.span if node.origin else None
         if node.key is not None and not (node.key.isidentifier() or node.key.isdigit()):
             hint = "a key is a name: letters, digits and `_`"
             faults.add("F221", f"`{node.key}` cannot be the name of a module", span, hint=hint)
         if name in first:
+            twice.add(name)
             other = first[name].origin
             notes = (Note(f"`{name}` is defined here", other.span),) if other else ()
             hint = "give one of them another key"

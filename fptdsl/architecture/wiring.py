@@ -74,7 +74,7 @@ class _Wirer:
         scoping = Scoping()
         last = self.body(self.network.body, None, scoping, top=True)
         wiring = self.wiring
-        if not wiring.inputs:
+        if not wiring.inputs and not any(isinstance(node, Broken) for node in self.network.body):
             self.faults.add(
                 "F232",
                 f"model `{self.network.name}` declares no input",
@@ -285,7 +285,7 @@ class _Wirer:
 
     def nothing_before(self, node: Tree) -> int:
         hint = "declare an input before it, for example `input image: float[3, 32, 32]`"
-        if self.wiring.inputs or not self.network.body:
+        if self.wiring.inputs:
             hint = "name a value: `from x`"
         self.fault(node, "F232", "there is no value before this statement", hint)
         return UNKNOWN
