@@ -18,4 +18,5 @@ CODES: dict[str, str] = {
     "F324": "name of an inserted layer",
     "F330": "requirement not met",
     "F340": "plan disagrees with the grown network",
+    "F350": "grown spec not writable",
 }

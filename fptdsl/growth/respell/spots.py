@@ -12,7 +12,7 @@ from typing import Any
 
 from ...architecture.tree import Network, Scope, Tree
 from ...language import syntax
-from .expressions import UNKNOWN, alike, value
+from .expressions import UNKNOWN, Expr, alike, value
 
 
 @dataclass(eq=False)
@@ -62,6 +62,8 @@ class Reading:
     given: frozenset[str]
     call: syntax.Apply | None = None
     chosen: dict[str, Any] = field(default_factory=dict)
+    wanted: dict[str, Any] = field(default_factory=dict)
+    """The values of the parameters that the rewritten body depends on."""
     _values: dict[str, Any] | None = None
 
     def choose(self, name: str, chosen: Any) -> None:
@@ -69,7 +71,19 @@ class Reading:
         self._values = None
 
     def reset(self) -> None:
-        self.chosen, self._values = {}, None
+        """Forget what was decided."""
+        self.chosen, self.wanted, self._values = {}, {}, None
+
+    def rewritten(self, definition: Definition) -> None:
+        """Go on with the definition as it is written now."""
+        self.definition, self._values = definition, None
+
+    def holds(self, param: syntax.Param) -> bool:
+        """Whether the parameter may be left out of the call: its default has the wanted value, or any will do."""
+        if param.name not in self.wanted:
+            return param.default is not None
+        default = UNKNOWN if param.default is None else value(param.default, self.values())
+        return default is not UNKNOWN and alike(default, self.wanted[param.name])
 
     def values(self) -> dict[str, Any]:
         """The parameters' values after growth, as far as they are decided."""
@@ -87,6 +101,13 @@ class Reading:
             if found is not UNKNOWN:
                 return found
         return self.before.get(param.name, UNKNOWN)
+
+
+def written(argument: syntax.Argument) -> Expr:
+    """The expression of an argument of a layer or block."""
+    if isinstance(argument.value, syntax.Using):
+        raise TypeError("a growth method is not an argument of a layer")
+    return argument.value
 
 
 def given_names(params: tuple[syntax.Param, ...], args: tuple[syntax.Argument, ...]) -> dict[str, syntax.Argument]:
@@ -136,7 +157,7 @@ def _call_values(block: syntax.Block, spot: Spot, call: syntax.Apply | None) -> 
     given = given_names(block.params, call.args)
     for param in block.params:
         if param.name in given:
-            values[param.name] = value(given[param.name].value, names)
+            values[param.name] = value(written(given[param.name]), names)
         elif param.default is not None:
             values[param.name] = value(param.default, values)
     return values

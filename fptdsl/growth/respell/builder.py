@@ -1,0 +1,305 @@
+"""Taking a definition apart: its statements against the nodes that the grown tree has for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pydantic_core import PydanticUndefined
+
+from ...architecture.ops import OPERATIONS
+from ...architecture.tree import Input, Layer, Scope
+from ...language import syntax
+from .align import Alignment, spliced
+from .expressions import Expr, alike, literal, substitute
+from .naming import argument_label
+from .pieces import Applied, Choice, Composite, Condition, Declared, Passed, Piece, Repeated, Unrolled, Verbatim
+from .selectors import Apart, Loop, Occurrence, Selector, grouped, select
+from .slots import Demand, Slot, Split, Unroll
+from .spots import Reading, Spot, given_names, written
+from .templates import Templates, dressed, look, outline
+from .writer import TERMS
+
+Readings = list[tuple[Occurrence, list[Spot]]]
+Single = list[tuple[Occurrence, Spot]]
+
+
+class Builder:
+    """Builds the pieces of one definition and collects their slots.
+
+    ``calls`` has the reading of every block call of the tree, already written.  ``params`` are the names of
+    the definition's parameters, ``local`` the identities of its statements, and ``unrolled`` the ``repeat``
+    statements whose elements are to be written one by one.
+    """
+
+    def __init__(
+        self, templates: Templates, calls: Mapping[Spot, Reading], params: frozenset[str], local: set[int],
+        unrolled: set[int],
+    ) -> None:
+        self.templates, self.calls, self.params = templates, calls, params
+        self.local, self.unrolled = local, unrolled
+        self.slots: list[Slot] = []
+        self._loops: tuple[Loop, ...] = ()
+        self._keys: tuple[str, ...] = ()
+        self._bound: dict[str, Expr] = {}
+
+    # --- bodies ---
+
+    def body(self, statements: Sequence[syntax.Stmt], readings: Readings, sequential: bool = False) -> list[Piece]:
+        """The pieces of a body that was read as ``readings``."""
+        if not readings:
+            return [] if self._bound else [Verbatim(tuple(statements))]
+        aligned = [(o, Alignment(statements, spots, sequential)) for o, spots in readings]
+        pieces = self._inserted([(o, a.gaps.get(-1, [])) for o, a in aligned])
+        for k, statement in enumerate(statements):
+            owned = [(o, a.owned.get(k, [])) for o, a in aligned]
+            if isinstance(statement, syntax.If):
+                pieces.append(self._condition(statement, owned, sequential))
+            elif sequential and spliced(statement):
+                pieces.extend(self._repeat(statement, owned, spliced=True))
+            else:
+                pieces.extend(self._realised(statement, owned))
+            pieces.extend(self._inserted([(o, a.gaps.get(k, [])) for o, a in aligned]))
+        return pieces
+
+    def _realised(self, statement: syntax.Stmt, owned: Readings) -> list[Piece]:
+        """A statement with at most one node in each reading."""
+        present = [(o, spots[0]) for o, spots in owned if spots]
+        tokens = [(o, (look(spot), self._variant(spot))) for o, spot in present]
+        spots = dict(present)
+
+        def make(chosen: list[Occurrence]) -> list[Piece]:
+            return self._statement(dressed(statement, spots[chosen[0]]), [(o, spots[o]) for o in chosen])
+
+        return self._choice(tokens, [o for o, _ in owned], make)
+
+    def _inserted(self, gaps: Readings) -> list[Piece]:
+        """What growth put between two statements."""
+        filled = [(o, spots) for o, spots in gaps if spots]
+        inside = dict(filled)
+        tokens = [(o, tuple(map(self._token, spots))) for o, spots in filled]
+
+        def make(chosen: list[Occurrence]) -> list[Piece]:
+            pieces: list[Piece] = []
+            for k, spot in enumerate(inside[chosen[0]]):
+                template, _ = self.templates.statement(spot, self.local)
+                own = [(o, inside[o][k]) for o in chosen]
+                if isinstance(spot.node, Scope) and not self._known(spot):
+                    pieces.append(Verbatim((template,)))
+                else:
+                    pieces.extend(self._statement(template, own, inserted=True))
+            return pieces
+
+        return self._choice(tokens, [o for o, _ in gaps], make)
+
+    def _known(self, spot: Spot) -> bool:
+        return self.templates.statement(spot, self.local)[1]
+
+    def _token(self, spot: Spot) -> Hashable:
+        """What inserted nodes must share to be one text."""
+        exact: Hashable = None
+        if isinstance(spot.node, Scope) and not self._known(spot):
+            # A composite that no statement of the user's describes is written out with its numbers.
+            exact = self.templates.statement(spot, self.local)[0]
+        return (outline(spot), exact, self._variant(spot))
+
+    def _variant(self, spot: Spot) -> str | None:
+        called = self.calls.get(spot)
+        return called.definition.name if called is not None else None
+
+    def _choice(
+        self, tokens: Sequence[tuple[Occurrence, Hashable]], everyone: list[Occurrence],
+        make: Callable[[list[Occurrence]], list[Piece]],
+    ) -> list[Piece]:
+        """One text where the readings are alike, else one for each kind with a test on loop indices."""
+        if not tokens:
+            return []
+        groups = grouped(tokens)
+        if len(groups) == 1 and len(tokens) == len(everyone):
+            return make(groups[0][1])
+        sets = [set(chosen) for _, chosen in groups]
+        try:
+            tests = [select(g[1], [o for o in everyone if o not in s]) for g, s in zip(groups, sets)]
+        except Apart:
+            raise Split(_classes(tokens, everyone)) from None
+        order = sorted(range(len(groups)), key=lambda k: (tests[k].terms, len(groups[k][1]), k))
+        branches: list[tuple[Selector | None, list[Piece]]] = [(tests[k], make(groups[k][1])) for k in order]
+        if len(tokens) == len(everyone):
+            branches[-1] = (None, branches[-1][1])
+        used = [test for test, _ in branches if test is not None]
+        if sum(test.terms for test in used) > TERMS:
+            loops = {loop for test in used for loop in test.loops}
+            raise Unroll([loop for loop in self._loops if loop in loops][-1].statement)
+        return [Choice(branches)]
+
+    def _condition(self, statement: syntax.If, owned: Readings, sequential: bool) -> Piece:
+        then, otherwise = statement.then, statement.otherwise or ()
+        taken = [(o, spots, _branch(statement, spots, sequential)) for o, spots in owned]
+        demands = [Demand(o, branch) for o, _, branch in taken if branch is not None]
+        slot = self._slot(statement.test, demands, None)
+        return Condition(
+            statement,
+            slot,
+            self.body(then, [(o, spots) for o, spots, branch in taken if branch is True], sequential),
+            self.body(otherwise, [(o, spots) for o, spots, branch in taken if branch is False], sequential),
+        )
+
+    # --- statements ---
+
+    def _statement(self, statement: syntax.Stmt, present: Single, inserted: bool = False) -> list[Piece]:
+        """A statement that is in the tree in all the readings, alike but for its numbers."""
+        if isinstance(statement, syntax.Apply):
+            block = isinstance(present[0][1].node, Scope)
+            return [self._call(statement, present) if block else self._layer(statement, present, inserted)]
+        if isinstance(statement, syntax.Input):
+            return [self._input(statement, present)]
+        keys, self._keys = self._keys, (*self._keys, statement.key) if statement.key else self._keys
+        pieces = self._composite(statement, present)
+        self._keys = keys
+        return pieces
+
+    def _composite(self, statement: syntax.Stmt, present: Single) -> list[Piece]:
+        inside: Readings = [(o, spot.children) for o, spot in present]
+        if isinstance(statement, syntax.Repeat):
+            return self._repeat(statement, inside)
+        if isinstance(statement, syntax.Residual):
+            bodies = {"body": self.body(statement.body, inside)}
+            shortcuts: Readings = [(o, spot.shortcut) for o, spot in present]
+            if statement.shortcut is not None or any(spots for _, spots in shortcuts):
+                bodies["shortcut"] = self.body(statement.shortcut or (), shortcuts)
+            return [Composite(statement, bodies)]
+        if isinstance(statement, syntax.Parallel):
+            return [Composite(statement, {"branches": self.body(statement.branches, inside)})]
+        if isinstance(statement, (syntax.Group, syntax.Sequential)):
+            numbered = isinstance(statement, syntax.Sequential)
+            return [Composite(statement, {"body": self.body(statement.body, inside, numbered)})]
+        return [Verbatim((statement,))]
+
+    def _repeat(self, statement: syntax.Repeat, readings: Readings, spliced: bool = False) -> list[Piece]:
+        counts = [(o, len(elements)) for o, elements in readings]
+        if id(statement) in self.unrolled:
+            return [self._unrolled(statement, readings, spliced)]
+        loop = Loop(statement.index, statement, self._loops, self.params)
+        label = f"{self._keys[-1] if self._keys else 'repeat'}_count"
+        count = self._slot(statement.count, [Demand(o, number) for o, number in counts], label)
+        outer, self._loops = self._loops, (*self._loops, loop)
+        elements: Readings = [(o.inside(loop, i), [spot]) for o, spots in readings for i, spot in enumerate(spots)]
+        element = self.body((statement.body,), elements)
+        self._loops = outer
+        return [Repeated(statement, loop, count, element)]
+
+    def _unrolled(self, statement: syntax.Repeat, readings: Readings, spliced: bool) -> Piece:
+        counts: dict[int, Occurrence] = {len(spots): o for o, spots in readings}
+        if len(counts) > 1:
+            if self._loops:
+                raise Unroll(self._loops[-1].statement)
+            raise Split({o.reading: len(spots) for o, spots in readings})
+        bound = self._bound
+        elements: list[list[Piece]] = []
+        for i in range(next(iter(counts))):
+            if statement.index is not None:
+                self._bound = {**bound, statement.index: literal(i)}
+            elements.append(self.body((statement.body,), [(o, [spots[i]]) for o, spots in readings]))
+        self._bound = bound
+        return Unrolled(statement, elements, spliced)
+
+    # --- arguments ---
+
+    def _slot(self, expr: Expr | None, demands: list[Demand], label: str | None) -> Slot:
+        written = substitute(expr, self._bound) if expr is not None else None
+        slot = Slot(written, demands, label, self._loops)
+        self.slots.append(slot)
+        return slot
+
+    def _layer(self, statement: syntax.Apply, present: Single, inserted: bool) -> Piece:
+        fields = OPERATIONS[statement.op].Args.model_fields
+        wanted = [(o, spot.node.args) for o, spot in present if isinstance(spot.node, Layer)]
+        place = statement.key or (self._keys[-1] if self._keys else None)
+        passed: list[Passed] = []
+        given: set[str] = set()
+        for argument, name in zip(statement.args, _positions(statement, tuple(fields))):
+            given.add(name)
+            demands = [Demand(o, getattr(args, name)) for o, args in wanted]
+            default = all(alike(demand.wanted, fields[name].default) for demand in demands)
+            drop = inserted and default and argument.name is not None
+            slot = None if drop else self._slot(written(argument), demands, argument_label(place, statement.op, name))
+            passed.append(Passed(argument, slot, "always" if drop else "never"))
+        for name, field in fields.items():
+            if name in given or all(alike(getattr(args, name), field.default) for _, args in wanted):
+                continue
+            usual = None if field.default is PydanticUndefined else literal(field.default)
+            demands = [Demand(o, getattr(args, name)) for o, args in wanted]
+            slot = self._slot(usual, demands, argument_label(place, statement.op, name))
+            passed.append(Passed(syntax.Argument(name, syntax.Literal_(None)), slot))
+        return Applied(statement, tuple(passed))
+
+    def _input(self, statement: syntax.Input, present: Single) -> Piece:
+        dims: list[Expr | Slot] = []
+        for k, expr in enumerate(statement.dims):
+            sizes = [(o, spot.node.dims[k]) for o, spot in present if isinstance(spot.node, Input)]
+            free = any(type(size) is not int for _, size in sizes)
+            dims.append(expr if free else self._slot(expr, [Demand(o, size) for o, size in sizes], None))
+        return Declared(statement, tuple(dims))
+
+    def _call(self, statement: syntax.Apply, present: Single) -> Piece:
+        """A call of a block that is already written: its parameters' values are wanted of the arguments."""
+        called = [(o, self.calls[spot]) for o, spot in present]
+        block = called[0][1].definition
+        arguments = given_names(block.params, statement.args)
+        place = statement.key or (self._keys[-1] if self._keys else None)
+        mapping: dict[str, Expr] = {name: written(argument) for name, argument in arguments.items()}
+        extra: list[Passed] = []
+        slots: dict[int, tuple[Slot, bool]] = {}
+        for param in block.params:
+            demands = [Demand(o, reading.wanted[param.name]) for o, reading in called if param.name in reading.wanted]
+            default = substitute(param.default, mapping) if param.default is not None else None
+            holds = all(reading.holds(param) for _, reading in called)
+            label = argument_label(place, block.name, param.name)
+            if param.name in arguments:
+                if demands:
+                    argument = arguments[param.name]
+                    slots[id(argument)] = self._slot(written(argument), demands, label), holds
+            elif demands and not holds:
+                slot = self._slot(default, demands, label)
+                extra.append(Passed(syntax.Argument(param.name, syntax.Literal_(None)), slot))
+            if default is not None:
+                mapping.setdefault(param.name, default)
+        passed = [self._passed(argument, slots.get(id(argument))) for argument in statement.args]
+        renamed = statement if statement.op == block.name else replace(statement, op=block.name)
+        return Applied(renamed, (*passed, *extra))
+
+    def _passed(self, argument: syntax.Argument, slot: tuple[Slot, bool] | None) -> Passed:
+        if slot is None:
+            return Passed(argument, None)
+        return Passed(argument, slot[0], "unmet" if slot[1] and argument.name is not None else "never")
+
+
+def _positions(statement: syntax.Apply, fields: Sequence[str]) -> list[str]:
+    return [argument.name or fields[k] for k, argument in enumerate(statement.args)]
+
+
+def _classes(tokens: Sequence[tuple[Occurrence, Hashable]], everyone: Sequence[Occurrence]) -> dict[Reading, object]:
+    """What each reading of the definition has of the things told apart."""
+    known: dict[Occurrence, Any] = dict(tokens)
+    classes: dict[Reading, list[object]] = {}
+    for occurrence in everyone:
+        place = tuple(index for _, index in occurrence.indices)
+        classes.setdefault(occurrence.reading, []).append((place, known.get(occurrence)))
+    return {reading: tuple(parts) for reading, parts in classes.items()}
+
+
+def _branch(statement: syntax.If, spots: Sequence[Spot], sequential: bool) -> bool | None:
+    """Which branch of an ``if`` the nodes come from; None where they do not tell."""
+    then = bool(Alignment(statement.then, spots, sequential).owned)
+    otherwise = bool(Alignment(statement.otherwise or (), spots, sequential).owned)
+    if then != otherwise:
+        return then
+    quiet, loud = _silent(statement.then), _silent(statement.otherwise or ())
+    return None if quiet == loud else quiet
+
+
+def _silent(statements: Sequence[syntax.Stmt]) -> bool:
+    """Whether the statements may come to no node at all."""
+    return all(isinstance(s, syntax.If) and (_silent(s.then) or _silent(s.otherwise or ())) for s in statements)
+

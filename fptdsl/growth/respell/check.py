@@ -1,0 +1,26 @@
+"""Whether a text, read again from the start, is the grown network."""
+
+from __future__ import annotations
+
+from ...architecture import elaborate
+from ...architecture.digest import same
+from ...architecture.tree import Network
+from ...diagnostics import FptError
+from ...language import parse, syntax
+from ...language.document import Document
+
+
+def difference(text: str, grown: Network) -> str | None:
+    """None when ``text`` elaborates to the grown network, else the first difference in words."""
+    try:
+        return same(elaborate(standalone(parse(text, "grown.fpt"))), grown)
+    except FptError as fault:
+        return str(fault)
+
+
+def standalone(file: syntax.File) -> Document:
+    """A file that uses no other as a document."""
+    blocks = {item.name: item for item in file.items if isinstance(item, syntax.Block)}
+    model = next((item for item in file.items if isinstance(item, syntax.Model)), None)
+    checkpoint = next((item for item in file.items if isinstance(item, syntax.Checkpoint)), None)
+    return Document(None, file, blocks, model, (), checkpoint, (), ())
