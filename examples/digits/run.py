@@ -10,6 +10,7 @@ is compared before and after; and the grown network is trained on with the same 
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import time
@@ -21,7 +22,7 @@ from training import accuracy, load_data, scores, train
 
 import fptdsl
 
-HERE = Path(__file__).resolve().parent
+HERE = Path(os.path.relpath(Path(__file__).resolve().parent))
 SPEC, GROWTH = HERE / "digits.fpt", HERE / "growth.fpt"
 
 
