@@ -4,8 +4,9 @@ torch is imported only when a file that torch wrote is opened or written.
 """
 
 from .checkpoint import Checkpoint, digest_file
+from .fitting import hold_against
 from .layout import NewTensor, dtype_for
 from .opening import open_checkpoint
 from .writing import write_checkpoint
 
-__all__ = ["Checkpoint", "NewTensor", "digest_file", "dtype_for", "open_checkpoint", "write_checkpoint"]
+__all__ = ["Checkpoint", "NewTensor", "digest_file", "dtype_for", "hold_against", "open_checkpoint", "write_checkpoint"]

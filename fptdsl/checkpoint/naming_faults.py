@@ -1,0 +1,105 @@
+"""Tensors that are missing or not described, told with the rule that would put them right."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from ..architecture.graph import Graph
+from ..diagnostics import Diagnostic, did_you_mean
+from .checkpoint import Checkpoint
+from .keys import heads
+from .shape_faults import span_of
+
+
+def missing(checkpoint: Checkpoint, graph: Graph) -> Iterator[Diagnostic]:
+    """F440 for every tensor of the spec that the checkpoint has not; one for all when a prefix explains them."""
+    lost = _lost(checkpoint, graph)
+    extra = _extra(checkpoint, graph)
+    path = str(checkpoint.path)
+    rule = prefix_rule(lost, extra)
+    if rule is not None and len(lost) > 1:
+        message = f"{len(lost)} of the {len(graph.tensors)} tensors of the spec are not there, `{lost[0]}` for one"
+        yield Diagnostic("F440", message, None, f"{rule} in the `checkpoint` section puts them right", path=path)
+        return
+    for name in lost:
+        hint = did_you_mean(name, extra)
+        if name in checkpoint.ignored:
+            hint = f'`ignore "{checkpoint.ignored[name]}"` hits it'
+        tensor = graph.tensors[name]
+        shape = list(tensor.shape)
+        message = f"the checkpoint has no `{name}` (shape {shape})"
+        yield Diagnostic("F440", message, span_of(graph, tensor), hint, path=path)
+
+
+def unexpected(checkpoint: Checkpoint, graph: Graph) -> Iterator[Diagnostic]:
+    """F441 for what the spec does not describe, by the module that the spec does not know."""
+    extra = _extra(checkpoint, graph)
+    rule = prefix_rule(_lost(checkpoint, graph), extra)
+    path = str(checkpoint.path)
+    known = set(heads(graph.tensors))
+    groups: dict[str, list[str]] = {}
+    for name in extra:
+        parts = name.split(".")
+        head = next((h for n in range(1, len(parts)) if (h := ".".join(parts[:n])) not in known), name)
+        groups.setdefault(head, []).append(name)
+    for head, names in groups.items():
+        if len(names) == 1:
+            message = f"the spec does not describe `{names[0]}` (shape {list(checkpoint.shape(names[0]))})"
+            pattern = names[0]
+        else:
+            message = f"the spec does not describe the {len(names)} tensors of `{head}` (`{names[0]}`, ...)"
+            pattern = f"{head}.*"
+        twin = next((_twin(checkpoint, graph, name) for name in names), None)
+        hint = f'describe it, or carry it over untouched: checkpoint {{ ignore "{pattern}" }}'
+        if rule is not None:
+            hint = f"{rule} in the `checkpoint` section puts the names right"
+        elif twin is not None:
+            hint = f'it is the same tensor as `{twin}`: checkpoint {{ alias "{names[0]}" to "{twin}" }}'
+        yield Diagnostic("F441", message, None, hint, path=path)
+
+
+def _lost(checkpoint: Checkpoint, graph: Graph) -> list[str]:
+    return [name for name, tensor in graph.tensors.items() if name not in checkpoint and not tensor.optional]
+
+
+def _extra(checkpoint: Checkpoint, graph: Graph) -> list[str]:
+    """Keys that are neither described nor aliased with one that is."""
+    partners: dict[str, set[str]] = {}
+    for first, second in checkpoint.links.items():
+        partners.setdefault(first, set()).add(second)
+        partners.setdefault(second, set()).add(first)
+    return [
+        name
+        for name in checkpoint.entries
+        if name not in graph.tensors and not any(other in graph.tensors for other in partners.get(name, ()))
+    ]
+
+
+def _twin(checkpoint: Checkpoint, graph: Graph, name: str) -> str | None:
+    """A described tensor that has the same storage."""
+    group = next((group for group in checkpoint.aliases if name in group), ())
+    return next((other for other in group if other in graph.tensors), None)
+
+
+def prefix_rule(lost: Sequence[str], extra: Sequence[str]) -> str | None:
+    """The rule that turns most of the extra names into lost ones, or None."""
+    wanted = set(lost)
+    prefixes: Counter[tuple[str, str]] = Counter()
+    for name in extra:
+        parts = name.split(".")
+        for n in range(1, len(parts)):
+            if ".".join(parts[n:]) in wanted:
+                prefixes["strip", ".".join(parts[:n]) + "."] += 1
+    present = set(extra)
+    for name in lost:
+        parts = name.split(".")
+        for n in range(1, len(parts)):
+            if ".".join(parts[n:]) in present:
+                prefixes["add", ".".join(parts[:n]) + "."] += 1
+    if not prefixes:
+        return None
+    (kind, prefix), count = prefixes.most_common(1)[0]
+    if 2 * count < len(lost):
+        return None
+    return f'`strip "{prefix}"`' if kind == "strip" else f'`rename "" to "{prefix}"`'
