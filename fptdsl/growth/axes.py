@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +50,7 @@ class AxisMap:
     def new(self) -> int:
         return len(self.source)
 
-    @property
+    @cached_property
     def plain(self) -> bool:
         """True when the axis does not change."""
         return self.old == self.new and bool(np.all(self.source == np.arange(self.old)))
@@ -75,6 +76,20 @@ def leaf_map(size: int, table: Table | None) -> AxisMap:
         np.full(len(classes), table.scale),
         table.split,
     )
+
+
+class Maps:
+    """The maps of axes under one set of tables, each made once."""
+
+    def __init__(self, tables: Mapping[str, Table]) -> None:
+        self.tables = tables
+        self._made: dict[Axis, AxisMap] = {}
+
+    def __call__(self, axis: Axis) -> AxisMap:
+        found = self._made.get(axis)
+        if found is None:
+            found = self._made[axis] = axis_map(axis, self.tables)
+        return found
 
 
 def axis_map(axis: Axis, tables: Mapping[str, Table]) -> AxisMap:

@@ -111,6 +111,7 @@ class _Editor:
                     "F322", f"every element of `{region.name}` changes the shape, and one that does cannot be the identity",
                     "deepen a stage that has an element which keeps the shape",
                 )
+            self._fits(region, tree, after, template)
             new: list[Tree] = []
             for _ in range(number):
                 position = after + 1 + shift
@@ -121,6 +122,20 @@ class _Editor:
                 self.insertions.first.setdefault(id(tree), []).extend(new)
             else:
                 self.insertions.add(tree.children[after], new)
+
+    def _fits(self, region: Region, tree: Scope, after: int, template: Tree) -> None:
+        """What flows through the gap has the shape that the template keeps."""
+        inner = [r for r in self.graph.regions.values() if r.tree is template]
+        wanted = inner[0].input.shape if inner and inner[0].input is not None else None
+        before = next((r for r in self.graph.regions.values() if after >= 0 and r.tree is tree.children[after]), None)
+        value = before.output if before is not None else region.input
+        if wanted is not None and value is not None and value.shape != wanted:
+            raise Refused(
+                "F322",
+                f"nothing can be inserted here: `{region.name}` is entered with {_shown(value.shape)} and its elements keep "
+                f"{_shown(wanted)}; the element that changes the shape comes first",
+                "insert behind it: `at end`, or `after 0`",
+            )
 
     # --- siblings of a layer or group --------------------------------------------------------------
 
@@ -245,3 +260,7 @@ def keeping(layer: Layer, output: tuple[int, ...]) -> Any:
         if output[0] % args.groups:
             raise Refused("F321", f"{output[0]} units do not divide into {args.groups} groups")
     return type(args)(**{**dict(args), **change})
+
+
+def _shown(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))

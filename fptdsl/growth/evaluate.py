@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from .axes import FRESH, AxisMap, axis_map
+from .axes import FRESH, AxisMap, Maps
 from .grid import Float64, Raw, is_floating, store, widen_raw
 from .law import split_reader
 from .plan import Plan, TensorPlan
@@ -39,7 +39,7 @@ class Evaluator:
     def __init__(self, plan: Plan, source: Weights) -> None:
         self.source = source
         self.seed = plan.seed
-        self.tables = {table.space: table for table in plan.tables}
+        self.maps = Maps({table.space: table for table in plan.tables})
         self._deviations: dict[str, float] = {}
 
     def chunks(self, tensor: TensorPlan, dtype: str) -> Iterator[Raw]:
@@ -108,7 +108,7 @@ class Evaluator:
         return _gather(self.source, recipe.start.name, first)
 
     def _maps(self, recipe: Recipe) -> list[AxisMap]:
-        return [axis_map(axis, self.tables) for axis in recipe.axes]
+        return [self.maps(axis) for axis in recipe.axes]
 
     def _values(self, tensor: TensorPlan, rows: np.ndarray, dtype: str | None) -> Float64:
         """Rows of the grown tensor in float64; ``dtype`` is the grid of shares, None for no grid."""

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 
+import numpy as np
 
-from .axes import AxisMap, axis_map
+from .axes import AxisMap, Maps
 from .plan import Part
-from .recipe import Constant, Dirac, Fresh, IdentityNorm, Recipe, Source, Table
+from .recipe import Constant, Dirac, Fresh, IdentityNorm, Recipe, Source
 
 OLD, COPY, FRESH, ZERO, PAIR, DONOR = "old", "copy", "fresh", "zero", "pair", "copy of norm"
 
 
-def parts_of(recipe: Recipe, tables: Mapping[str, Table]) -> tuple[Part, ...]:
+def parts_of(recipe: Recipe, maps: Maps) -> tuple[Part, ...]:
     """Ranges of every axis that grows, and the start of an added tensor."""
     parts: list[Part] = []
     if not isinstance(recipe.start, Source):
-        rows = axis_map(recipe.axes[0], tables).new if recipe.axes else 1
+        rows = maps(recipe.axes[0]).new if recipe.axes else 1
         parts.append(Part(0, 0, rows, _start(recipe)))
     for axis, term in enumerate(recipe.axes):
-        here = axis_map(term, tables)
+        here = maps(term)
         if not here.plain:
             parts.extend(_ranges(axis, here, recipe.roles[axis], recipe.init))
     return tuple(parts)
@@ -39,20 +39,16 @@ def _start(recipe: Recipe) -> str:
 
 
 def _ranges(axis: int, here: AxisMap, role: str, init: str) -> list[Part]:
-    seen: set[int] = set()
-    words = []
-    for position in range(here.new):
-        source = int(here.source[position])
-        if source >= 0:
-            words.append(OLD if source not in seen else COPY)
-            seen.add(source)
-        else:
-            words.append(_fresh(here, position, role, init))
-    parts = []
-    starts = [0, *(i for i in range(1, len(words)) if words[i] != words[i - 1]), len(words)]
-    for first, last in zip(starts, starts[1:]):
-        parts.append(Part(axis, first, last, words[first]))
-    return parts
+    copies = here.source >= 0
+    _, first = np.unique(here.source, return_index=True)
+    codes = np.where(copies, 1, 2 + here.writer + 3 * here.reader)
+    codes[first[here.source[first] >= 0]] = 0
+    edges = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist(), here.new]
+    words = {0: OLD, 1: COPY}
+    return [
+        Part(axis, start, stop, words.get(int(codes[start])) or _fresh(here, start, role, init))
+        for start, stop in zip(edges, edges[1:])
+    ]
 
 
 def _fresh(here: AxisMap, position: int, role: str, init: str) -> str:
@@ -64,5 +60,3 @@ def _fresh(here: AxisMap, position: int, role: str, init: str) -> str:
     if init == "shift" or (init == "mean" and zeroed):
         return ZERO
     return DONOR
-
-

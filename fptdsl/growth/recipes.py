@@ -8,7 +8,7 @@ from dataclasses import replace
 from ..architecture.graph import Graph, Tensor
 from ..architecture.terms import Cat, Prod, Space, Term, resolve, size, spaces
 from ..diagnostics import Diagnostic, FptError
-from .axes import axis_map
+from .axes import Maps
 from .insertions import Inserted, old_names
 from .parts import parts_of
 from .plan import TensorPlan
@@ -25,11 +25,11 @@ def tensor_plans(
     """
     old_keys = old_names(middle)
     starts = {name: (start, name in part.final) for part in inserted for name, start in part.starts.items()}
-    by_name = {table.space: table for table in tables.values()}
+    maps = Maps({table.space: table for table in tables.values()})
     plans = []
     for name, tensor in grown.tensors.items():
         before = middle.tensors[name]
-        plan = _plan(name, tensor, before, old_keys.get(name), starts.get(name), tables, by_name)
+        plan = _plan(name, tensor, before, old_keys.get(name), starts.get(name), tables, maps)
         plans.append(plan)
     _check_sources(old, plans)
     return tuple(plans)
@@ -37,7 +37,7 @@ def tensor_plans(
 
 def _plan(
     name: str, tensor: Tensor, before: Tensor, old_key: str | None, start: tuple[Start, bool] | None,
-    tables: Mapping[Space, Table], by_name: Mapping[str, Table],
+    tables: Mapping[Space, Table], maps: Maps,
 ) -> TensorPlan:
     axes = tuple(axis_of(term, tables) for term in before.axes)
     if old_key is not None:
@@ -46,14 +46,14 @@ def _plan(
             action = "keep" if old_key == name else "rename"
             return TensorPlan(name, action, old_key, before.shape, tensor.shape, tensor.buffer)  # type: ignore[arg-type]
         recipe = Recipe(Source(old_key), axes, before.roles, before.init)
-        _agree(name, recipe, by_name, tensor)
+        _agree(name, recipe, maps, tensor)
         return TensorPlan(
-            name, "grow", old_key, before.shape, tensor.shape, tensor.buffer, recipe, parts_of(recipe, by_name)
+            name, "grow", old_key, before.shape, tensor.shape, tensor.buffer, recipe, parts_of(recipe, maps)
         )
     assert start is not None, name
     recipe = _added(start, axes, before, tensor)
-    _agree(name, recipe, by_name, tensor)
-    return TensorPlan(name, "add", None, None, tensor.shape, tensor.buffer, recipe, parts_of(recipe, by_name))
+    _agree(name, recipe, maps, tensor)
+    return TensorPlan(name, "add", None, None, tensor.shape, tensor.buffer, recipe, parts_of(recipe, maps))
 
 
 def _added(start: tuple[Start, bool], axes: tuple[Axis, ...], before: Tensor, tensor: Tensor) -> Recipe:
@@ -78,9 +78,9 @@ def axis_of(term: Term, tables: Mapping[Space, Table]) -> Axis:
     return Concat(tuple(axis_of(part, tables) for part in term.parts))
 
 
-def _agree(name: str, recipe: Recipe, tables: Mapping[str, Table], tensor: Tensor) -> None:
+def _agree(name: str, recipe: Recipe, maps: Maps, tensor: Tensor) -> None:
     """The shape that the tables give is the shape of the grown network, or the plan is at fault."""
-    predicted = tuple(axis_map(axis, tables).new for axis in recipe.axes)
+    predicted = tuple(maps(axis).new for axis in recipe.axes)
     if predicted != tensor.shape:
         raise FptError(Diagnostic(
             "F340", f"`{name}` would be {predicted} by its recipe and is {tensor.shape} in the grown network",

@@ -36,7 +36,8 @@ def _deepen_steps(inserted: list[Inserted], grown: Graph) -> list[Step]:
     for parts in by_directive.values():
         first = parts[0]
         names = [node.name for part in parts for node in part.nodes if node.tensors]
-        added = sum(_count(grown, node.name) for part in parts for node in part.nodes if node.reused is None)
+        inside = {tensor.name for part in parts for node in part.nodes for tensor in node.tensors.values()}
+        added = sum(_product(t.shape) for name, t in grown.tensors.items() if name in inside and not t.buffer)
         steps.append(Step(
             kind="deepen",
             directive=first.unit.request.text,
@@ -152,15 +153,6 @@ def _tie(group: Group, grown: set[Space], widths: Widths) -> Tie:
     return Tie(_place(group), size(group.term), widths.sizes.size(group.term), f"tied by {cause}")
 
 
-def _count(graph: Graph, layer: str) -> int:
-    """Parameters of the layer of that name in the grown graph."""
-    total = 0
-    for name, tensor in graph.tensors.items():
-        if name.rpartition(".")[0] == layer and not tensor.buffer:
-            total += _product(tensor.shape)
-    return total
-
-
 def _product(shape: tuple[int, ...]) -> int:
     total = 1
     for n in shape:
@@ -172,8 +164,10 @@ def _added(middle: Graph, mine: set[Space], grown: Graph) -> int:
     """Parameters added to tensors that hold a Space of this step."""
     total = 0
     for name, tensor in middle.tensors.items():
-        if not tensor.buffer and any(space in mine for axis in tensor.axes for space in spaces(axis)):
-            total += _product(grown.tensors[name].shape) - _product(tensor.shape)
+        new = grown.tensors[name].shape
+        if not tensor.buffer and new != tensor.shape:
+            if any(space in mine for axis in tensor.axes for space in spaces(axis)):
+                total += _product(new) - _product(tensor.shape)
     return total
 
 
