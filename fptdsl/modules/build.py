@@ -29,7 +29,10 @@ def build(graph: Graph, *, device: str | torch.device = "cpu", dtype: torch.dtyp
     root = nn.Module()
     with torch.device(device):
         code = _Code(graph, root).write()
-    module = fx.GraphModule(root, code, class_name=variable(graph.network.name))
+    name = variable(graph.network.name)
+    module = fx.GraphModule(root, code, class_name=name)
+    # torch gives an unpickled module this class name, but does not put it into the pickle by itself.
+    module._graphmodule_cls_name = name
     return module if dtype is None else module.to(dtype)
 
 

@@ -46,7 +46,9 @@ VARIANTS: list[tuple[str, dict[str, float | str], Function]] = [
     ("hardtanh", {"min_val": 0.5, "max_val": 2.0}, lambda x: F.hardtanh(x, 0.5, 2.0)),
     ("softplus", {"beta": 2.0}, lambda x: F.softplus(x, beta=2.0)),
 ]
-X = torch.cat([torch.linspace(-9, 9, 4001, dtype=torch.float64), torch.tensor([0.0, 1.0, 6.0, -1.0, 3.0, -3.0]).double()])
+X = torch.cat(
+    [torch.linspace(-9, 9, 4001, dtype=torch.float64), torch.tensor([0.0, 1.0, 6.0, -1.0, 3.0, -3.0]).double()]
+)
 
 cases = pytest.mark.parametrize(("name", "args", "function"), VARIANTS)
 

@@ -36,7 +36,9 @@ def test_flatten(shape: list[int], start: int, end: int) -> None:
 
 @settings(max_examples=80, deadline=None)
 @given(
-    h=sizes, w=sizes, mode=st.sampled_from(["nearest", "bilinear"]),
+    h=sizes,
+    w=sizes,
+    mode=st.sampled_from(["nearest", "bilinear"]),
     factor=st.integers(1, 4) | st.floats(0.5, 3.5) | st.tuples(st.floats(0.5, 3), st.integers(1, 3)).map(list),
 )
 def test_upsample_by_a_factor(h: int, w: int, mode: str, factor: Any) -> None:

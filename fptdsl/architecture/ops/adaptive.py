@@ -54,11 +54,15 @@ class _AdaptivePool(Operation):
 
 
 class AdaptiveAvgPool2d(_AdaptivePool):
+    """The mean of each window."""
+
     name = "adaptive_avgpool2d"
     averages = True
 
 
 class AdaptiveMaxPool2d(_AdaptivePool):
+    """The largest of each window."""
+
     name = "adaptive_maxpool2d"
     averages = False
 
@@ -79,10 +83,14 @@ class _GlobalPool(Operation):
 
 
 class GlobalAvgPool(_GlobalPool):
+    """The mean of each channel."""
+
     name = "global_avgpool"
     averages = True
 
 
 class GlobalMaxPool(_GlobalPool):
+    """The largest of each channel."""
+
     name = "global_maxpool"
     averages = False

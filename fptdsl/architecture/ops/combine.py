@@ -61,10 +61,14 @@ class _Elementwise(Operation):
 
 
 class Add(_Elementwise):
+    """The sum of all operands."""
+
     name = "add"
 
 
 class Mul(_Elementwise):
+    """The element-wise product of all operands."""
+
     name = "mul"
     annihilates = True
 

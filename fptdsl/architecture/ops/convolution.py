@@ -158,11 +158,15 @@ def _check_mode(op: type[Operation], args: ConvArgs, sizes: Sequence[int], paddi
 
 
 class Conv1d(Convolution):
+    """``[in, L] -> [out, L']``"""
+
     name = "conv1d"
     Args = Conv1dArgs
     dims = 1
 
 
 class Conv2d(Convolution):
+    """``[in, H, W] -> [out, H', W']``"""
+
     name = "conv2d"
     dims = 2

@@ -16,6 +16,8 @@ class DropoutArgs(Args):
 
 
 class Dropout(Operation):
+    """Single values become 0 with probability ``p`` in train mode."""
+
     name = "dropout"
     Args = DropoutArgs
     keeps_zero = True
@@ -29,6 +31,8 @@ class Dropout(Operation):
 
 
 class Dropout2d(Operation):
+    """``[C, H, W]``: whole channels become 0 with probability ``p`` in train mode."""
+
     name = "dropout2d"
     Args = DropoutArgs
     keeps_zero = True

@@ -72,11 +72,15 @@ class _BatchNorm(Operation):
 
 
 class BatchNorm1d(_BatchNorm):
+    """``[C]`` or ``[C, L]``"""
+
     name = "batchnorm1d"
     ranks = (1, 2)
 
 
 class BatchNorm2d(_BatchNorm):
+    """``[C, H, W]``"""
+
     name = "batchnorm2d"
     ranks = (3,)
 

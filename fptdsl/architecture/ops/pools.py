@@ -70,15 +70,13 @@ def window_sizes(op: type[Operation], args: PoolArgs, sizes: Sequence[int]) -> t
     padding = per_axis(args.padding, dims)
     dilation = per_axis(getattr(args, "dilation", 1), dims)
     ceil_mode: bool = args.ceil_mode  # type: ignore[attr-defined]
-    spans = [extent(k, d) for k, d in zip(kernel, dilation, strict=True)]
-    if any(2 * p > span for p, span in zip(padding, spans, strict=True)):
-        raise OpFault(
-            "F253",
-            f"the padding {shown(padding)} of `{op.name}` is more than half of its window {shown(spans)}",
-            "use less padding or a larger kernel",
-        )
+    # torch bounds the padding by the kernel itself, however dilated.
+    if any(2 * p > k for p, k in zip(padding, kernel, strict=True)):
+        message = f"the padding {shown(padding)} of `{op.name}` is more than half of its kernel {shown(kernel)}"
+        raise OpFault("F253", message, "use less padding or a larger kernel")
     result = tuple(pooled(*each, ceil_mode) for each in zip(sizes, kernel, stride, padding, dilation, strict=True))
     if min(result) < 1:
+        spans = [extent(k, d) for k, d in zip(kernel, dilation, strict=True)]
         padded = [n + 2 * p for n, p in zip(sizes, padding, strict=True)]
         raise OpFault(
             "F251",
@@ -89,6 +87,8 @@ def window_sizes(op: type[Operation], args: PoolArgs, sizes: Sequence[int]) -> t
 
 
 class _Pool(Operation):
+    """Each channel on its own, over sliding windows."""
+
     dims: ClassVar[int]
     keeps_zero = True
 
@@ -106,6 +106,8 @@ class _Pool(Operation):
 
 
 class _MaxPool(_Pool):
+    """The largest of each window."""
+
     keeps_range = True
 
     @classmethod
@@ -114,12 +116,16 @@ class _MaxPool(_Pool):
 
 
 class MaxPool1d(_MaxPool):
+    """``[C, L] -> [C, L']``"""
+
     name = "maxpool1d"
     Args = MaxPool1dArgs
     dims = 1
 
 
 class MaxPool2d(_MaxPool):
+    """``[C, H, W] -> [C, H', W']``"""
+
     name = "maxpool2d"
     Args = MaxPoolArgs
     dims = 2
@@ -127,12 +133,16 @@ class MaxPool2d(_MaxPool):
 
 # Not ``keeps_range``: ``divisor_override`` and counted padding leave the interval of the inputs.
 class AvgPool1d(_Pool):
+    """``[C, L] -> [C, L']``"""
+
     name = "avgpool1d"
     Args = AvgPool1dArgs
     dims = 1
 
 
 class AvgPool2d(_Pool):
+    """``[C, H, W] -> [C, H', W']``"""
+
     name = "avgpool2d"
     Args = AvgPoolArgs
     dims = 2

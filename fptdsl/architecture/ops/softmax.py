@@ -21,6 +21,8 @@ class SoftmaxArgs(Args):
 
 
 class Softmax(Operation):
+    """Shares of one along an axis."""
+
     name = "softmax"
     Args = SoftmaxArgs
 
@@ -36,4 +38,6 @@ class Softmax(Operation):
 
 
 class LogSoftmax(Softmax):
+    """The logarithm of ``softmax``."""
+
     name = "log_softmax"
