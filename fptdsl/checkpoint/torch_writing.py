@@ -66,8 +66,17 @@ def write_legacy(file: BinaryIO, source: Checkpoint, slots: Sequence[Slot]) -> N
         for chunk in tensor.stream():
             memory[at : at + chunk.nbytes] = chunk
             at += chunk.nbytes
+    plain: Any = _Plain(file)
     with _exchanged(source, slots, values):
-        torch.save(_loaded(source).root, file, _use_new_zipfile_serialization=False)
+        torch.save(_loaded(source).root, plain, _use_new_zipfile_serialization=False)
+
+
+class _Plain:
+    """A file without a descriptor, so that torch writes through Python and a full disk is an ``OSError``."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.write = file.write
+        self.flush = file.flush
 
 
 def _loaded(source: Checkpoint) -> TorchFile:

@@ -1,0 +1,143 @@
+"""Publishing several files as one: a checkpoint, and its spec and receipt beside it.
+
+What holds at any moment, a kill or a power cut included: at the checkpoint's name there is nothing, or a
+complete checkpoint that has its own spec and receipt beside it.  Three names cannot change in one step, so a
+replaced checkpoint is moved aside first and the new one is renamed into place last; the next run to the same
+name puts back what a killed one had moved aside.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from ..diagnostics import Diagnostic, FptError
+from .left_overs import Lock, Staged, settle, staged, sync_folders
+from .targets import check_outputs, disk_fault
+
+
+class Publication:
+    """A ``with`` statement around writing some outputs.
+
+    ``outputs[0]`` is the one that appears last (the checkpoint).  Inside the ``with``, write to
+    ``partial(output)``, read it back, then call :meth:`commit`; leaving without it, by an exception or
+    not, leaves everything as it was.  ``OSError`` of the disk comes out as ``FptError`` F604 or F605.
+    """
+
+    def __init__(self, outputs: Sequence[str | Path], *, inputs: Iterable[Path] = (), force: bool = False) -> None:
+        self.outputs = [Path(os.path.abspath(output)) for output in outputs]
+        self.inputs = [Path(path) for path in inputs]
+        self.force = force
+        self.files = staged(self.outputs)
+        self.lock = Lock(self.outputs[0])
+
+    def partial(self, output: str | Path) -> Path:
+        """The hidden file to write ``output`` to."""
+        wanted = Path(os.path.abspath(output))
+        return next(file.partial for file in self.files if file.final == wanted)
+
+    def __enter__(self) -> Publication:
+        # Before left-overs are looked at, for an input must not be touched even then.
+        check_outputs(self.outputs, inputs=self.inputs, force=True)
+        try:
+            self.lock.acquire()
+        except OSError as error:
+            raise disk_fault(error, self.outputs[0]) from error
+        try:
+            settle(self.files)
+            check_outputs(self.outputs, inputs=self.inputs, force=self.force)
+            # The checkpoint's partial last: while it is missing, nothing has been moved aside.
+            for file in reversed(self.files):
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+                os.close(os.open(file.partial, flags, 0o666))
+        except BaseException as error:
+            self._end(error)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end(error)
+
+    def _end(self, error: BaseException | None) -> None:
+        try:
+            try:
+                settle(self.files)
+            finally:
+                self.lock.release()
+        except OSError as fault:
+            raise disk_fault(fault, self.outputs[0]) from fault
+        if isinstance(error, OSError) and self._concerns(error):
+            raise disk_fault(error, self.outputs[0]) from error
+
+    def _concerns(self, error: OSError) -> bool:
+        """Whether an error is about the outputs: it names one, or no file at all (a write that failed)."""
+        mine = {str(path) for file in self.files for path in (file.final, file.partial, file.old)}
+        return error.filename is None or str(error.filename) in mine
+
+    def commit(self) -> None:
+        """Sync the partial files and put them at their names, the checkpoint last."""
+        for file in self.files:
+            _sync(file.partial)
+        sync_folders(self.files)
+        main, *beside = self.files
+        if self.force:
+            _move_aside(main)
+            sync_folders([main])
+            for file in beside:
+                _move_aside(file)
+        for file in beside:
+            _publish(file, keep=True)
+        sync_folders(self.files)
+        _publish(main, keep=False)
+        sync_folders([main])
+
+
+def write_text(output: str | Path, text: str, *, inputs: Iterable[Path] = (), force: bool = False) -> None:
+    """Write a text file that is there complete or not at all; faults as for :class:`Publication`."""
+    with Publication([output], inputs=inputs, force=force) as publication:
+        publication.partial(output).write_text(text, encoding="utf-8", newline="\n")
+        publication.commit()
+
+
+def _move_aside(file: Staged) -> None:
+    if os.path.lexists(file.final):
+        os.replace(file.final, file.old)
+
+
+def _publish(file: Staged, *, keep: bool) -> None:
+    """Give the partial file its name, which must be free.
+
+    With ``keep`` the partial stays as a second link, by which ``settle`` knows what to take back.
+    """
+    try:
+        os.link(file.partial, file.final, follow_symlinks=False)
+        if not keep:
+            file.partial.unlink()
+        return
+    except FileExistsError as error:
+        message = f"`{file.final}` appeared while it was being made"
+        hint = "choose another name with -o, or replace it with --force"
+        raise FptError(Diagnostic("F600", message, hint=hint, path=str(file.final))) from error
+    except OSError:
+        if not os.path.lexists(file.partial):
+            raise
+    # A file system without hard links.
+    if keep:
+        shutil.copyfile(file.partial, file.copy)
+        _sync(file.copy)
+        os.replace(file.copy, file.final)
+    else:
+        os.replace(file.partial, file.final)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
