@@ -50,7 +50,10 @@ def _row(sample: Sample, old: dict[str, Outputs], new: dict[str, Outputs]) -> Ro
         return relative_error(reference, of[name], truth) if name in of else None
 
     return Row(
-        source=sample.source, batch=sample.batch, seed=sample.seed, first=sample.first,
+        source=sample.source,
+        batch=sample.batch,
+        seed=sample.seed,
+        first=sample.first,
         stored=against(truth, new, "stored"),
         unrounded=against(truth, new, "unrounded"),
         storage=against(new["stored"], new, "unrounded"),
@@ -60,5 +63,5 @@ def _row(sample: Sample, old: dict[str, Outputs], new: dict[str, Outputs]) -> Ro
         float32_old=against(truth, old, "float32"),
         float32_new=against(truth, new, "float32"),
         bitwise=identical(truth, new["stored"]),
-        bitwise_float32="float32" in old and identical(old["float32"], new["float32"]),
+        bitwise_float32=identical(old["float32"], new["float32"]) if "float32" in old else None,
     )

@@ -23,8 +23,14 @@ def _check(code: str, what: str, old: Mapping[str, Value], new: Mapping[str, Val
         elif name not in old:
             faults.add(code, f"the old network has no {what} `{name}`")
         elif old[name].dtype != new[name].dtype:
-            faults.add(code, f"the {what} `{name}` is {old[name].dtype} in the old network and {new[name].dtype} "
-                             "in the new one")
+            faults.add(
+                code,
+                f"the {what} `{name}` is {old[name].dtype} in the old network and {new[name].dtype} in the new one",
+            )
         elif old[name].shape != new[name].shape:
-            faults.add(code, f"the {what} `{name}` has the shape {old[name].shape} in the old network and "
-                             f"{new[name].shape} in the new one", hint="only networks of one interface can be compared")
+            faults.add(
+                code,
+                f"the {what} `{name}` has the shape {old[name].shape} in the old network and "
+                f"{new[name].shape} in the new one",
+                hint="only networks of one interface can be compared",
+            )

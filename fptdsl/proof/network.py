@@ -23,7 +23,6 @@ from .inputs import Sample
 from .variants import Variant
 from .weights import Reader, Weights
 
-
 Outputs = dict[str, Tensor]
 Progress = Callable[[int, int], None]
 """Called with the weights evaluated so far and their total number."""
@@ -62,7 +61,9 @@ class Evaluation:
     def run(self, variants: Sequence[Variant], samples: Sequence[Sample]) -> dict[str, dict[int, Outputs]]:
         """The outputs per variant (by its name) and sample (by its number); inputs get the variant's dtype."""
         grid = [
-            (v, s) for v, variant in enumerate(variants) for s, sample in enumerate(samples)
+            (v, s)
+            for v, variant in enumerate(variants)
+            for s, sample in enumerate(samples)
             if variant.always or sample.full
         ]
         values: dict[fx.Node, dict[tuple[int, int], Any]] = {}
@@ -70,9 +71,8 @@ class Evaluation:
         with torch.no_grad():
             for node in self.module.graph.nodes:
                 if node.op == "output":
-                    for v, s in grid:
-                        found = fx.node.map_arg(node.args[0], lambda n, at=(v, s): values[n][at])
-                        results[variants[v].name][s] = self._named(found)
+                    for at in grid:
+                        results[variants[at[0]].name][at[1]] = self._named(_values_at(node.args[0], values, at))
                     break
                 values[node] = self._node(node, variants, samples, values, grid)
                 for gone in self._dying.get(node, ()):
@@ -85,15 +85,16 @@ class Evaluation:
         return {next(iter(self.graph.outputs)): found}
 
     def _node(
-        self, node: fx.Node, variants: Sequence[Variant], samples: Sequence[Sample],
-        values: dict[fx.Node, dict[tuple[int, int], Any]], grid: Sequence[tuple[int, int]],
+        self,
+        node: fx.Node,
+        variants: Sequence[Variant],
+        samples: Sequence[Sample],
+        values: dict[fx.Node, dict[tuple[int, int], Any]],
+        grid: Sequence[tuple[int, int]],
     ) -> dict[tuple[int, int], Any]:
         if node.op == "placeholder":
             return {(v, s): _cast(samples[s].inputs[str(node.target)], variants[v].dtype) for v, s in grid}
-        calls = {}
-        for at in grid:
-            look = lambda n, at=at: values[n][at]  # noqa: E731
-            calls[at] = (fx.node.map_arg(node.args, look), fx.node.map_arg(node.kwargs, look))
+        calls = {at: (_values_at(node.args, values, at), _values_at(node.kwargs, values, at)) for at in grid}
         if node.op == "call_module":
             return self._layer(str(node.target), variants, calls)
         if node.op == "get_attr":
@@ -112,13 +113,16 @@ class Evaluation:
         parts: dict[tuple[int, int], list[Tensor]] = {at: [] for at in calls}
         joined, pieces = _pieces(layer, tensors)
         for start, stop in pieces:
-            raw = {suffix: self.reader.rows(f"{target}.{suffix}", start, stop or _rows(shape))
-                   for suffix, shape in tensors.items()}
+            raw = {
+                suffix: self.reader.rows(f"{target}.{suffix}", start, stop or _rows(shape))
+                for suffix, shape in tensors.items()
+            }
             exact = {suffix: _cast(rows, torch.float64) for suffix, rows in raw.items()}
             for v, variant in enumerate(variants):
                 weights = {
                     suffix: variant.piece(f"{target}.{suffix}", rows, exact[suffix], start)
-                    if rows.is_floating_point() else rows
+                    if rows.is_floating_point()
+                    else rows
                     for suffix, rows in raw.items()
                 }
                 for at, (args, kwargs) in calls.items():
@@ -166,6 +170,15 @@ def _last_uses(graph: fx.Graph) -> dict[fx.Node, list[fx.Node]]:
         if node.op != "output" and value.op != "output":
             dying.setdefault(node, []).append(value)
     return dying
+
+
+def _values_at(argument: Any, values: Mapping[fx.Node, Mapping[tuple[int, int], Any]], at: tuple[int, int]) -> Any:
+    """An argument of the ``torch.fx`` graph with every node replaced by its value for one variant and sample."""
+
+    def value(node: fx.Node) -> Any:
+        return values[node][at]
+
+    return fx.node.map_arg(argument, value)
 
 
 def _rows(shape: tuple[int, ...]) -> int:

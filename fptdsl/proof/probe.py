@@ -61,8 +61,12 @@ def load_probe(path: str | Path, graph: Graph) -> Probe:
     counts = {name: len(values) for name, values in {**inputs, **expected}.items() if values.ndim}
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"`{name}` {count}" for name, count in counts.items())
-        faults.add("F515", f"the arrays do not have the same number of rows: {listed}", path=str(path),
-                   hint="the first axis of every array is the batch")
+        faults.add(
+            "F515",
+            f"the arrays do not have the same number of rows: {listed}",
+            path=str(path),
+            hint="the first axis of every array is the batch",
+        )
     elif counts and not next(iter(counts.values())):
         faults.add("F515", "the probe holds no rows", path=str(path), hint="the first axis of every array is the batch")
     faults.check()
@@ -73,37 +77,57 @@ def _read(path: Path, faults: Diagnostics) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as file:
             if not isinstance(file, np.lib.npyio.NpzFile):
-                faults.add("F510", f"{path.name} holds one array without a name", path=str(path),
-                           hint="save it with numpy.savez(FILE, name_of_the_input=array)")
+                faults.add(
+                    "F510",
+                    f"{path.name} holds one array without a name",
+                    path=str(path),
+                    hint="save it with numpy.savez(FILE, name_of_the_input=array)",
+                )
                 return {}
             return {name: file[name] for name in file.files}
     except FileNotFoundError:
         faults.add("F510", f"there is no file {path}", path=str(path))
     except (OSError, ValueError, EOFError, BadZipFile, KeyError, NotImplementedError, MemoryError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        faults.add("F510", f"{path.name} cannot be read as .npz: {first}", path=str(path),
-                   hint="a probe is written by numpy.savez, with plain numbers and no objects")
+        faults.add(
+            "F510",
+            f"{path.name} cannot be read as .npz: {first}",
+            path=str(path),
+            hint="a probe is written by numpy.savez, with plain numbers and no objects",
+        )
     return {}
 
 
 def _check_names(
-    arrays: Mapping[str, np.ndarray], inputs: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray],
-    graph: Graph, faults: Diagnostics, path: str,
+    arrays: Mapping[str, np.ndarray],
+    inputs: Mapping[str, np.ndarray],
+    expected: Mapping[str, np.ndarray],
+    graph: Graph,
+    faults: Diagnostics,
+    path: str,
 ) -> None:
     spare = [name for name in arrays if name not in inputs and name not in expected and name != "output"]
     for name in graph.inputs:
         if name not in inputs:
             near = did_you_mean(name, spare)
             found = ", ".join(f"`{n}`" for n in arrays) or "no arrays"
-            faults.add("F511", f"there is no array `{name}` for the model's input; the probe holds {found}", path=path,
-                       hint=near or f"name the array `{name}`")
+            faults.add(
+                "F511",
+                f"there is no array `{name}` for the model's input; the probe holds {found}",
+                path=path,
+                hint=near or f"name the array `{name}`",
+            )
     known = [*graph.inputs, *graph.outputs]
     for name in arrays:
         if name in inputs or name in expected or (name == "output" and len(graph.outputs) == 1):
             continue
         outputs = ", ".join(f"`{n}`" for n in known)
-        faults.add("F512", f"`{name}` is neither an input nor an output of the model", path=path,
-                   hint=did_you_mean(name, known) or f"the model knows {outputs}")
+        faults.add(
+            "F512",
+            f"`{name}` is neither an input nor an output of the model",
+            path=path,
+            hint=did_you_mean(name, known) or f"the model knows {outputs}",
+        )
 
 
 def _check_array(

@@ -32,8 +32,14 @@ def every_tensor(plan: Plan, source: RecipeWeights) -> Callable[[str], Iterator[
 
 
 def verify_plan(
-    plan: Plan, old: Weights, source: RecipeWeights, new: Weights, *, file_dtype: str,
-    probe: Probe | str | Path | None = None, progress: Progress | None = None,
+    plan: Plan,
+    old: Weights,
+    source: RecipeWeights,
+    new: Weights,
+    *,
+    file_dtype: str,
+    probe: Probe | str | Path | None = None,
+    progress: Progress | None = None,
 ) -> Verdict:
     """Verify what a plan made: ``old`` and ``new`` as written, ``source`` what recipes read (the old file).
 
@@ -45,6 +51,14 @@ def verify_plan(
         return every_tensor(plan, shaken)
 
     return verify(
-        plan.old, old, plan.new, new, file_dtype=file_dtype, unrounded=unrounded(plan, source), regrow=regrow,
-        probe=probe, exactness=plan.exactness, progress=progress,
+        plan.old,
+        old,
+        plan.new,
+        new,
+        file_dtype=file_dtype,
+        unrounded=unrounded(plan, source),
+        regrow=regrow,
+        probe=probe,
+        exactness=plan.exactness,
+        progress=progress,
     )

@@ -25,7 +25,8 @@ SCALE = 0.02
 class ShakenWeights:
     """Weights of ``graph`` in float64: parameters plus ``N(0, 0.02)``, running statistics randomised.
 
-    Recipes and networks read from it as from a checkpoint.  The last tensor is kept, so that reading it in pieces shakes it once.
+    Recipes and networks read from it as from a checkpoint.  The last tensor is kept, so that reading it in
+    pieces shakes it once.
     """
 
     def __init__(self, graph: Graph, reader: Reader) -> None:

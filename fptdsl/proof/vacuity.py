@@ -41,11 +41,16 @@ def shaken_rows(old: Evaluation, new_graph: Graph, regrow: Regrow, still: float)
     rows = []
     for i, sample in enumerate(samples):
         truth = before["stored"][i]
-        rows.append(Row(
-            source="perturbed", batch=sample.batch, stored=None, seed=sample.seed,
-            unrounded=relative_error(truth, after[i]),
-            sensitivity=relative_error(truth, before["sensitivity"][i]) if sample.full else None,
-        ))
+        rows.append(
+            Row(
+                source="perturbed",
+                batch=sample.batch,
+                stored=None,
+                seed=sample.seed,
+                unrounded=relative_error(truth, after[i]),
+                sensitivity=relative_error(truth, before["sensitivity"][i]) if sample.full else None,
+            )
+        )
     return rows, _still(list(before["stored"].values()), still)
 
 

@@ -27,7 +27,10 @@ class Gate:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "name": self.name, "error": number(self.error), "limit": number(self.limit), "basis": self.basis,
+            "name": self.name,
+            "error": number(self.error),
+            "limit": number(self.limit),
+            "basis": self.basis,
             "passed": self.passed,
         }
 
@@ -61,7 +64,7 @@ class Row:
     float32_new: float | None = None
     bitwise: bool = False
     """All float64 outputs are equal bit by bit."""
-    bitwise_float32: bool = False
+    bitwise_float32: bool | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {key: number(value) if isinstance(value, float) else value for key, value in vars(self).items()}
@@ -80,8 +83,12 @@ class Reproduction:
         return self.error <= self.tolerance
 
     def to_json(self) -> dict[str, Any]:
-        return {"error": number(self.error), "tolerance": number(self.tolerance), "dtype": self.dtype,
-                "passed": self.passed}
+        return {
+            "error": number(self.error),
+            "tolerance": number(self.tolerance),
+            "dtype": self.dtype,
+            "passed": self.passed,
+        }
 
 
 @dataclass(frozen=True)
@@ -162,7 +169,9 @@ class Verdict:
             "rounding_response": number(self.rounding_response),
             "gates": [gate.to_json() for gate in self.gates],
             "float32": {
-                "drift": number(self.float32_drift), "old": number(self.float32_old), "new": number(self.float32_new),
+                "drift": number(self.float32_drift),
+                "old": number(self.float32_old),
+                "new": number(self.float32_new),
             },
             "bitwise": self.bitwise,
             "reproduction": self.reproduction.to_json() if self.reproduction else None,

@@ -34,9 +34,17 @@ FIRST_ROWS = 32
 
 
 def verify(
-    old_graph: Graph, old_weights: Weights, new_graph: Graph, new_weights: Weights, *, file_dtype: str,
-    unrounded: Unrounded | None = None, regrow: Regrow | None = None, probe: Probe | str | Path | None = None,
-    exactness: Exactness = "exact", progress: Progress | None = None,
+    old_graph: Graph,
+    old_weights: Weights,
+    new_graph: Graph,
+    new_weights: Weights,
+    *,
+    file_dtype: str,
+    unrounded: Unrounded | None = None,
+    regrow: Regrow | None = None,
+    probe: Probe | str | Path | None = None,
+    exactness: Exactness = "exact",
+    progress: Progress | None = None,
 ) -> Verdict:
     """Compare two networks as functions.
 
@@ -77,8 +85,13 @@ def verify(
 
 
 def conclude(
-    rows: Sequence[Row], outputs: Sequence[Outputs], exactness: Exactness, file_dtype: str,
-    reproduction: Reproduction | None, inconclusive: tuple[str, ...], notes: tuple[str, ...],
+    rows: Sequence[Row],
+    outputs: Sequence[Outputs],
+    exactness: Exactness,
+    file_dtype: str,
+    reproduction: Reproduction | None,
+    inconclusive: tuple[str, ...],
+    notes: tuple[str, ...],
 ) -> Verdict:
     """The verdict from the figures of all batches."""
     error = largest(row.stored for row in rows)
@@ -128,8 +141,14 @@ def _gates(rows: Sequence[Row]) -> tuple[Gate, ...]:
         gates.append(_within_rounding("unrounded recipe", unrounded, own))
     stored = largest(row.stored for row in own)
     response = largest(row.response for row in own) or 0.0
-    gates.append(Gate("stored file", inf if stored is None else stored, max(FLOOR, MARGIN * response),
-                      "10 times the old network's response to rounding its weights to the file's dtype"))
+    gates.append(
+        Gate(
+            "stored file",
+            inf if stored is None else stored,
+            max(FLOOR, MARGIN * response),
+            "10 times the old network's response to rounding its weights to the file's dtype",
+        )
+    )
     perturbed = [row for row in rows if row.source == "perturbed"]
     if perturbed:
         error = largest(row.unrounded for row in perturbed)
@@ -139,8 +158,12 @@ def _gates(rows: Sequence[Row]) -> tuple[Gate, ...]:
 
 def _within_rounding(name: str, error: float, rows: Sequence[Row]) -> Gate:
     sensitivity = largest(row.sensitivity for row in rows) or 0.0
-    return Gate(name, error, max(FLOOR, MARGIN * sensitivity),
-                "1e-12, or 10 times the old network's response to relative noise of 1e-15 on its weights")
+    return Gate(
+        name,
+        error,
+        max(FLOOR, MARGIN * sensitivity),
+        "1e-12, or 10 times the old network's response to relative noise of 1e-15 on its weights",
+    )
 
 
 def _size(graph: Graph) -> int:
