@@ -35,6 +35,8 @@ def bind(
         name = argument.name
         if name is None:
             if position >= len(parameters):
+                if not sound:
+                    continue
                 takes = f"at most {len(parameters)} arguments" if parameters else "no arguments"
                 faults.add("F217", f"`{what}` takes {takes}", argument.span, hint=_listed(parameters))
                 sound = False

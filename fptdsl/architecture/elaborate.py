@@ -318,7 +318,11 @@ def check_keys(body: tuple[Tree, ...], faults: Faults) -> None:
     first: dict[str, Tree] = {}
     twice: set[str] = set()
     for name, own, node in visit(body):
-        if not own or name.rpartition(".")[0] in twice:
+        if not own:
+            continue
+        if name.rpartition(".")[0] in twice:
+            # Inside what is there twice already: said once, at the outermost.
+            twice.add(name)
             continue
         span = node.origin.span if node.origin else None
         if node.key is not None and not (node.key.isidentifier() or node.key.isdigit()):
