@@ -117,7 +117,8 @@ def _holds(name: str, before: Checkpoint, after: Checkpoint) -> bool:
     for start in range(0, rows, step):
         stop = min(start + step, rows)
         left, right = before.rows(name, start, stop), after.rows(name, start, stop)
-        part = right[(slice(None), *(slice(0, size) for size in shape[1:]))] if shape else right
+        corner = (slice(None), *(slice(0, size) for size in shape[1:]))
+        part = right[corner] if shape else right
         if left.tobytes() != part.tobytes():
             return False
     return True
@@ -145,7 +146,7 @@ def _totals(old: Spec, before: Checkpoint, new: Spec, after: Checkpoint) -> dict
     from .opening import dtype_of
 
     def size(source: Checkpoint) -> int:
-        return sum(prod(source.shape(n)) * ITEM_BYTES.get(source.dtype(n), 4) for n in source.keys())
+        return sum(prod(entry.shape) * ITEM_BYTES.get(entry.dtype, 4) for entry in source.entries.values())
 
     return {
         "params_before": old.graph.parameters(),

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def open_fitting(path: str | Path, spec: Spec) -> Checkpoint:
-    """The checkpoint, open; every missing, unexpected and misshapen tensor is raised together."""
-    from ..checkpoint import fit, open_checkpoint
+    """The checkpoint, open; every missing, unexpected, misshapen and damaged tensor is raised together."""
+    from ..checkpoint import hold_against, open_checkpoint
 
     source = open_checkpoint(path, spec.document.checkpoint, described=spec.graph.tensors)
     try:
-        fit(source, spec.graph)
+        source.warnings = (*source.warnings, *hold_against(source, spec.graph))
     except BaseException:
         source.close()
         raise
@@ -40,10 +40,10 @@ def facts(source: Checkpoint) -> dict[str, Any]:
 
 def dtype_of(source: Checkpoint) -> str:
     """The floating dtype of most tensors."""
-    return common_dtype(source.dtype(name) for name in source.keys()) or "float32"
+    return common_dtype(source.known_dtypes.values()) or "float32"
 
 
 def signature(source: Checkpoint) -> str:
     """Digest of names, shapes and dtypes; the values do not matter for a plan."""
-    described = sorted((name, list(source.shape(name)), source.dtype(name)) for name in source.keys())
+    described = sorted((name, list(entry.shape), entry.dtype) for name, entry in source.entries.items())
     return "sha256:" + hashlib.sha256(json.dumps(described).encode()).hexdigest()

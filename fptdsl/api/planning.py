@@ -65,10 +65,12 @@ def planned(read: Spec, source: Checkpoint | None, *, seed: int | None, given: M
     from .opening import facts
 
     made = make_plan(read.network, read.graph, read.document.grows, seed=seed or 0)
-    dtypes = None if source is None else {name: source.dtype(name) for name in source.keys()}
+    drawn = document(made, None if source is None else source.known_dtypes)
+    if source is not None:
+        drawn["warnings"] += [warning.message for warning in source.warnings]
     return PlanResult(
         {
-            **document(made, dtypes),
+            **drawn,
             "given": dict(given),
             "checkpoint": None if source is None else facts(source),
         },

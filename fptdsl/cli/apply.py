@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -14,7 +14,7 @@ def apply(
     spec: options.Spec,
     checkpoint: options.Checkpoint,
     out: Annotated[
-        Optional[Path],
+        Path | None,
         typer.Option("--out", "-o", metavar="OUT", help="The grown checkpoint (default: NAME.grown.EXT)."),
     ] = None,
     plan: options.SavedPlan = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -14,9 +14,9 @@ def diff(
     spec: options.Spec,
     checkpoint: options.MaybeCheckpoint = None,
     new_spec: Annotated[
-        Optional[str], typer.Argument(metavar="[NEW_SPEC", help="With NEW_CHECKPOINT: compare two checkpoints.")
+        str | None, typer.Argument(metavar="[NEW_SPEC", help="With NEW_CHECKPOINT: compare two checkpoints.")
     ] = None,
-    new_checkpoint: Annotated[Optional[Path], typer.Argument(metavar="NEW_CHECKPOINT]")] = None,
+    new_checkpoint: Annotated[Path | None, typer.Argument(metavar="NEW_CHECKPOINT]")] = None,
     grow: options.Grow = None,
     model: options.Model = None,
     set_: options.Set = None,

@@ -27,12 +27,10 @@ def _run(arguments: list[str] | None) -> int:
 
     from .app import app
 
-    # typer brings its own copy of click in new versions: the classes are found through BadParameter.
-    usage_error, click_error = typer.BadParameter.__mro__[1:3]
+    # click's base class of faults in a command line; new versions of typer bring their own copy of click.
+    click_error: type[Exception] = typer.BadParameter.__mro__[2]
     try:
         result = get_command(app).main(arguments, prog_name="fptdsl", standalone_mode=False)
-    except usage_error as error:
-        return _usage(error)
     except click_error as error:
         return _usage(error)
     except typer.Abort:

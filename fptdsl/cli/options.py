@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
 Spec = Annotated[str, typer.Argument(metavar="SPEC", help="A .fpt file, or the name of a spec that ships with fptdsl.")]
 Checkpoint = Annotated[Path, typer.Argument(metavar="CHECKPOINT", help=".pt, .pth, .th, .bin or .safetensors.")]
 MaybeCheckpoint = Annotated[
-    Optional[Path], typer.Argument(metavar="[CHECKPOINT]", help=".pt, .pth, .th, .bin or .safetensors.")
+    Path | None, typer.Argument(metavar="[CHECKPOINT]", help=".pt, .pth, .th, .bin or .safetensors.")
 ]
 
 Grow = Annotated[
-    Optional[list[str]],
+    list[str] | None,
     typer.Option("--grow", metavar="DIRECTIVES", help='More directives: "widen layer2 to 64; deepen layer3 by 2".'),
 ]
 Model = Annotated[
-    Optional[Path], typer.Option("--model", metavar="FILE.fpt", help="The model, for a SPEC that holds only growth.")
+    Path | None, typer.Option("--model", metavar="FILE.fpt", help="The model, for a SPEC that holds only growth.")
 ]
 Set = Annotated[
-    Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the model (repeatable).")
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the model (repeatable).")
 ]
-Seed = Annotated[Optional[int], typer.Option("--seed", min=0, metavar="N", help="Seed of random choices (default 0).")]
+Seed = Annotated[int | None, typer.Option("--seed", min=0, metavar="N", help="Seed of random choices (default 0).")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing output (never a spec or the input).")]
 Full = Annotated[bool, typer.Option("--full", help="Summarise nothing.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 Probe = Annotated[
-    Optional[Path],
+    Path | None,
     typer.Option("--probe", metavar="FILE.npz", help="Verify on these inputs too; may hold the expected outputs."),
 ]
-SavedPlan = Annotated[Optional[Path], typer.Option("--plan", metavar="PLAN.json", help="A plan made by plan --out.")]
+SavedPlan = Annotated[Path | None, typer.Option("--plan", metavar="PLAN.json", help="A plan made by plan --out.")]
 
 
 def settings(given: list[str] | None) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -14,7 +14,7 @@ def plan(
     spec: options.Spec,
     checkpoint: options.MaybeCheckpoint = None,
     out: Annotated[
-        Optional[Path], typer.Option("--out", "-o", metavar="PLAN.json", help="Save the plan for apply --plan.")
+        Path | None, typer.Option("--out", "-o", metavar="PLAN.json", help="Save the plan for apply --plan.")
     ] = None,
     grow: options.Grow = None,
     model: options.Model = None,

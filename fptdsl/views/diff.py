@@ -14,12 +14,13 @@ HOW = {
     "old": "as it was",
     "copy": "copies of old units",
     "fresh": "new, random",
-    "zero": "zero",
-    "identity": "identity",
-    "scaled": "old, shared among copies",
+    "pair": "new, in pairs that cancel",
+    "copy of norm": "statistics of old units",
     "changed": "has other values",
 }
 """Words for the origin of a part; others are printed as they are."""
+DETAILED = 10
+"""Most groups of tensors for which the origin of every part is shown, unless all is asked for."""
 
 
 def diff(document: dict[str, Any], page: Page) -> None:
@@ -48,34 +49,46 @@ def _number(tensors: list[dict[str, Any]], action: str) -> int:
 
 
 def _tensors(tensors: list[dict[str, Any]], page: Page) -> None:
+    """Like tensors together, with the origin of their parts where there is room for it."""
     page.section("groups of tensors")
-    groups = (
-        [[t] for t in tensors]
-        if page.full
-        else group(
-            tensors,
-            name=lambda t: t["name"],
-            alike=lambda t: (t["action"], _tuple(t["old_shape"]), _tuple(t["new_shape"]), origin(t)),
-        )
-    )
+    groups = [[t] for t in tensors] if page.full else _groups(tensors, origins=True)
+    detailed = page.full or len(groups) <= DETAILED
+    if not detailed:
+        groups = _groups(tensors, origins=False)
     rows: list[list[Piece]] = []
     for members in groups:
         first = members[0]
         mark, style = sign(first["action"])
-        rows.append(
-            [
-                (f"{mark} {spell([t['name'] for t in members])}", style),
-                shapes(first),
-                (f"×{len(members)}" if len(members) > 1 else "", "dim"),
-            ]
-        )
-    start = len(page.sections[-1].items)
+        times = f"×{len(members)}" if len(members) > 1 else ""
+        rows.append([(f"{mark} {_name([t['name'] for t in members])}", style), shapes(first), (times, "dim")])
     page.table(rows, right=(2,), indent=0)
-    items = page.sections[-1].items[start:]
-    for members, item in zip(groups, items):
+    for members, item in zip(groups, page.sections[-1].items, strict=True):
         text = origin(members[0]) or _moved(members[0])
-        if text and (page.full or len(groups) <= 10):
+        if text and detailed:
             item.extend(page.wrapped((text, "dim"), indent=4))
+
+
+def _groups(tensors: list[dict[str, Any]], *, origins: bool) -> list[list[dict[str, Any]]]:
+    return group(
+        tensors,
+        name=lambda t: module(t["name"]),
+        alike=lambda t: (t["action"], _tuple(t["old_shape"]), _tuple(t["new_shape"]), origins and origin(t)),
+    )
+
+
+def module(name: str) -> str:
+    """What comes before the last dot."""
+    return name.rpartition(".")[0]
+
+
+def _name(names: list[str]) -> str:
+    """``layer1.{0..2}.bn1.{weight,bias}``: modules that differ in numbers, and their tensors."""
+    modules = list(dict.fromkeys(map(module, names)))
+    kinds = list(dict.fromkeys(name.rpartition(".")[2] for name in names))
+    if len(modules) * len(kinds) != len(names):
+        return spell(modules) + ".*"
+    leaf = kinds[0] if len(kinds) == 1 else "{" + ",".join(kinds) + "}"
+    return f"{spell(modules)}.{leaf}" if modules != [""] else leaf
 
 
 def _tuple(shape: list[int] | None) -> tuple[int, ...] | None:
@@ -94,10 +107,11 @@ def origin(tensor: dict[str, Any]) -> str:
     """``axis 0: 0–31 as it was, 32–63 new, random; axis 1: ...``; units are numbered from 0."""
     axes: dict[int, list[str]] = {}
     whole: list[str] = []
+    rows = (tensor["new_shape"] or [1])[0]
     for part in tensor["parts"]:
         how = HOW.get(part["how"], part["how"])
         last = part["stop"] - 1
-        if part["axis"] < 0:
+        if tensor["action"] == "add" and (part["start"], part["stop"]) == (0, rows) and not part["axis"] and not whole:
             whole.append(how)
             continue
         span = f"{part['start']}–{last}" if last > part["start"] else f"{part['start']}"

@@ -68,7 +68,7 @@ def by_prefix(modules: Iterable[dict[str, Any]], depth: int, keys: Sequence[str]
     sums: dict[str, dict[str, Any]] = {}
     for module in modules:
         name = top(module["name"], depth)
-        entry = sums.setdefault(name, {"name": name, **{key: 0 for key in keys}})
+        entry = sums.setdefault(name, {"name": name, **dict.fromkeys(keys, 0)})
         for key in keys:
             entry[key] += module[key]
     return list(sums.values())

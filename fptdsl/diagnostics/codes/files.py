@@ -13,4 +13,5 @@ CODES: dict[str, str] = {
     "F650": "file is not a plan",
     "F651": "plan no longer fits",
     "F652": "options contradict the plan",
+    "F653": "extension of the output does not fit its container",
 }

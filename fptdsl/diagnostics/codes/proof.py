@@ -11,4 +11,5 @@ CODES: dict[str, str] = {
     "F514": "an array of the probe has the wrong dtype",
     "F515": "arrays of the probe disagree about the batch",
     "F516": "the probe holds values that are not finite",
+    "F520": "verification failed",
 }

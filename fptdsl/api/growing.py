@@ -1,0 +1,166 @@
+"""``apply``: plan, transform, verify, publish."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..diagnostics import Diagnostic, FptError
+from .clock import Clock
+from .opening import dtype_of, open_fitting
+from .outputs import Outputs, check_container, outputs_for
+from .planning import given, planned
+from .reading import Spec, read_spec, texts
+from .receipts import receipt
+from .results import ApplyResult, PlanResult, VerificationFailed
+from .saved import check_fits, read_plan, settle
+from .transforming import new_tensors
+from .verifying import Progress, phase
+
+if TYPE_CHECKING:
+    from ..checkpoint import Checkpoint
+    from ..proof import Verdict
+
+
+def apply(
+    spec: str | Path,
+    checkpoint: str | Path,
+    *,
+    out: str | Path | None = None,
+    plan: str | Path | None = None,
+    model: str | Path | None = None,
+    grow: str | Sequence[str] = (),
+    settings: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    probe: str | Path | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> ApplyResult:
+    """Grow a checkpoint: plan, transform, verify, and publish it with its spec and receipt.
+
+    The outputs are there all or not at all; the checkpoint comes last.  Without directives nothing is
+    written.  ``plan`` applies a saved plan as it is; ``probe`` verifies on real inputs too.
+
+    Raises:
+        StalePlan: the saved plan no longer fits.
+        VerificationFailed: the grown network is not what the plan promised; nothing was published.
+        FptError: a fault of the spec, the directives, the checkpoint, the probe or a path.
+    """
+    clock = Clock()
+    source_path = Path(checkpoint)
+    saved = None if plan is None else read_plan(plan)
+    if saved is not None and plan is not None:
+        model, grow, settings, seed = settle(saved, plan, model=model, grow=texts(grow), settings=settings, seed=seed)
+    with clock("plan"):
+        read = read_spec(spec, model=model, grow=grow, settings=settings)
+    with open_checked(source_path, read, clock) as source:
+        with clock("plan"):
+            made = planned(read, source, seed=seed, given=given(spec, model, grow, settings))
+        if saved is not None and plan is not None:
+            check_fits(saved, made.document, plan)
+        if not made.steps:
+            return ApplyResult({**made.document, "kind": "apply", "outputs": {}, "verification": None, "seconds": {}})
+        outputs = outputs_for(source_path, None if out is None else Path(out))
+        check_container(outputs.checkpoint, source.container)
+        inputs = [source_path, *read.files, *([Path(probe)] if probe is not None else [])]
+        return _publish(made, read, source, outputs, inputs, probe=probe, force=force, progress=progress, clock=clock)
+
+
+def open_checked(path: Path, read: Spec, clock: Clock) -> Checkpoint:
+    with clock("read"):
+        return open_fitting(path, read)
+
+
+def _publish(
+    made: PlanResult,
+    read: Spec,
+    source: Checkpoint,
+    outputs: Outputs,
+    inputs: Sequence[Path],
+    *,
+    probe: str | Path | None,
+    force: bool,
+    progress: Progress | None,
+    clock: Clock,
+) -> ApplyResult:
+    """Write, verify and publish; whatever goes wrong, nothing is left behind."""
+    from ..checkpoint import Publication, write_checkpoint
+    from ..growth.respell import respell
+
+    with clock("spec"):
+        text = respell(read.document, read.network, made.plan.network)
+    names = (outputs.checkpoint, outputs.spec, outputs.receipt)
+    with Publication(names, inputs=inputs, force=force) as files:
+        written = {name: files.partial(name) for name in names}
+        with clock("write"):
+            write_checkpoint(
+                written[outputs.checkpoint], source, new_tensors(made.plan, source, phase(progress, "write"))
+            )
+            written[outputs.spec].write_text(text, encoding="utf-8", newline="\n")
+        with clock("verify"):
+            grown = read_spec(written[outputs.spec])
+            with open_fitting(written[outputs.checkpoint], grown) as result:
+                verdict = _verify(made, grown, source, result, probe, phase(progress, "verify"))
+                document = {
+                    **made.document,
+                    "kind": "apply",
+                    "outputs": outputs.to_json(),
+                    "verification": verdict.to_json(),
+                }
+                _require(made, verdict, document)
+                digests = source.digest(), result.digest()
+        with clock("sync"):
+            _sync(written[outputs.checkpoint])
+        document["seconds"] = clock.rounded()
+        written[outputs.receipt].write_text(receipt(document, text, digests), encoding="utf-8", newline="\n")
+        files.commit()
+    return ApplyResult(document)
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file is on the disk (publishing does so too; here its time is taken)."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _verify(
+    made: PlanResult,
+    grown: Spec,
+    source: Checkpoint,
+    result: Checkpoint,
+    probe: str | Path | None,
+    progress: Callable[[int, int], None] | None,
+) -> Verdict:
+    """The function of the written file, read by the written spec, against that of the old file."""
+    from ..architecture.digest import same
+    from ..proof import verify_plan
+
+    difference = same(grown.network, made.plan.network)
+    if difference is not None:
+        raise FptError(Diagnostic("F520", f"the grown spec does not describe the grown network: {difference}"))
+    plan = replace(made.plan, new=grown.graph)
+    return verify_plan(plan, source, source, result, file_dtype=dtype_of(source), probe=probe, progress=progress)
+
+
+def _require(made: PlanResult, verdict: Verdict, document: Mapping[str, Any]) -> None:
+    """What the plan's class allows to be published (``docs/language.md``, section 4)."""
+    from ..proof import may_publish
+
+    if may_publish(made.exactness, verdict):
+        return
+    raise VerificationFailed(
+        Diagnostic(
+            "F520",
+            f"nothing was published: {verdict.wording}",
+            hint="a spec that is not that of the checkpoint (another eps, another activation) is the usual cause"
+            if verdict.reproduction is not None and not verdict.reproduction.passed
+            else None,
+        ),
+        document,
+    )

@@ -1,0 +1,55 @@
+"""Where a growth writes its three files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..diagnostics import Diagnostic, FptError
+
+EXTENSIONS = (".pt", ".pth", ".th", ".bin", ".ckpt", ".safetensors")
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The grown checkpoint, its spec and its receipt; siblings."""
+
+    checkpoint: Path
+    spec: Path
+    receipt: Path
+
+    def to_json(self) -> dict[str, str]:
+        return {"checkpoint": str(self.checkpoint), "spec": str(self.spec), "receipt": str(self.receipt)}
+
+
+def outputs_for(checkpoint: Path, out: Path | None) -> Outputs:
+    """``NAME.grown.EXT`` beside the input unless ``out`` is given; spec and receipt beside that."""
+    target = out if out is not None else checkpoint.with_name(f"{_stem(checkpoint)}.grown{_extension(checkpoint)}")
+    stem = _stem(target)
+    return Outputs(target, target.with_name(f"{stem}.fpt"), target.with_name(f"{stem}.receipt.json"))
+
+
+def _extension(path: Path) -> str:
+    return path.suffix if path.suffix.lower() in EXTENSIONS else ""
+
+
+def _stem(path: Path) -> str:
+    extension = _extension(path)
+    return path.name[: -len(extension)] if extension else path.name
+
+
+def check_container(target: Path, container: str) -> None:
+    """Refuse a name that says another container than the input's, in which the output is written."""
+    is_safetensors = container == "safetensors"
+    if (target.suffix == ".safetensors") == is_safetensors or (is_safetensors and not _extension(target)):
+        return
+    kind = "a safetensors file" if is_safetensors else "a torch file"
+    wanted = ".safetensors" if is_safetensors else ".pt"
+    raise FptError(
+        Diagnostic(
+            "F653",
+            f"the input is {kind}, and so is the output, but {target.name} has the extension of another kind",
+            path=str(target),
+            hint=f"name it {_stem(target)}{wanted}",
+        )
+    )
