@@ -15,6 +15,32 @@ from .faults import Faults
 from .ops.base import Operation
 
 
+def check_form(
+    what: str, arguments: Sequence[syntax.Argument], parameters: Sequence[str], faults: Faults
+) -> list[tuple[str, syntax.Argument]] | None:
+    """The arguments with the parameters they are for; None after a fault (unknown, too many, twice)."""
+    bound: dict[str, syntax.Argument] = {}
+    sound = True
+    for position, argument in enumerate(arguments):
+        name = argument.name
+        if name is None:
+            if position >= len(parameters):
+                takes = f"at most {len(parameters)} arguments" if parameters else "no arguments"
+                faults.add("F217", f"`{what}` takes {takes}", argument.span, hint=_listed(parameters))
+                return None
+            name = parameters[position]
+        elif name not in parameters:
+            hint = did_you_mean(name, parameters) or _listed(parameters)
+            faults.add("F215", f"`{what}` has no argument `{name}`", argument.span, hint=hint)
+            sound = False
+            continue
+        if name in bound:
+            faults.add("F217", f"`{what}` is given `{name}` twice", argument.span)
+            sound = False
+        bound.setdefault(name, argument)
+    return list(bound.items()) if sound else None
+
+
 def bind(
     what: str,
     arguments: Sequence[syntax.Argument],
@@ -26,33 +52,14 @@ def bind(
 
     A value at fault is ``POISON``.
     """
+    bound = check_form(what, arguments, parameters, faults)
     values: dict[str, Any] = {}
     spans: dict[str, Span | None] = {}
-    sound = True
-    for position, argument in enumerate(arguments):
+    # Also where the form is at fault the values are read, for theirs.
+    for name, argument in bound if bound is not None else [("", argument) for argument in arguments]:
         assert not isinstance(argument.value, syntax.Using), "only `grow` options hold methods"
-        value = evaluate(argument.value, names, faults)
-        name = argument.name
-        if name is None:
-            if position >= len(parameters):
-                if not sound:
-                    continue
-                takes = f"at most {len(parameters)} arguments" if parameters else "no arguments"
-                faults.add("F217", f"`{what}` takes {takes}", argument.span, hint=_listed(parameters))
-                sound = False
-                continue
-            name = parameters[position]
-        elif name not in parameters:
-            hint = did_you_mean(name, parameters) or _listed(parameters)
-            faults.add("F215", f"`{what}` has no argument `{name}`", argument.span, hint=hint)
-            sound = False
-            continue
-        if name in values:
-            faults.add("F217", f"`{what}` is given `{name}` twice", argument.span)
-            sound = False
-            continue
-        values[name], spans[name] = value, argument.span
-    return (values, spans) if sound else None
+        values[name], spans[name] = evaluate(argument.value, names, faults), argument.span
+    return (values, spans) if bound is not None else None
 
 
 def _listed(parameters: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..diagnostics import Diagnostics, FptError, Note, Span, did_you_mean
+from ..diagnostics import Diagnostics, FptError, Note, Span
 from ..language import syntax
 from ..language.document import Document
 from .arguments import MAX_SIZE, Args
@@ -16,6 +16,7 @@ from .faults import Faults
 from .naming import name_all, visit
 from .ops import OPERATIONS
 from .parameters import block_values, model_values
+from .reading import check_text, unknown_operation
 from .tree import Broken, Environment, Frame, Input, Layer, Network, Origin, Output, Reuse, Scope, Tree
 from .wiring import wire
 
@@ -114,6 +115,7 @@ class _Elaborator:
         for block in self.blocks.values():
             if block.name in OPERATIONS:
                 self.faults.add("F220", f"`{block.name}` is an operation already", block.span, hint="rename the block")
+        check_text([model.body, *(block.body for block in self.blocks.values())], self.blocks, self.faults)
         values = model_values(model, document.model_args, settings, config, self.faults)
         frame = Frame(model, values)
         try:
@@ -221,10 +223,7 @@ class _Elaborator:
         operation = OPERATIONS.get(statement.op)
         span = statement.op_span or statement.span
         if operation is None:
-            known = (*OPERATIONS, *self.blocks)
-            hint = did_you_mean(statement.op, known) or did_you_mean(statement.op.lower(), known)
-            hint = hint or "operations have the names of torch.nn in lower case; blocks are defined with `block`"
-            self.faults.add("F214", f"there is no operation or block `{statement.op}`", span, hint=hint)
+            unknown_operation(statement, self.blocks, self.faults)
             return self.broken(statement, context)
         if operation.has_parameters and statement.key is None and not context.numbered:
             hint = f"give it the module's name: `name: {statement.op}(...)`"

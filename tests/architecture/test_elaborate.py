@@ -99,7 +99,8 @@ def test_every_node_knows_its_old_name_statement_and_environment() -> None:
     tree = network(BLOCK + model(body))
     nodes = [node for _, node in walk(tree)]
     olds = [node.old for node in nodes]
-    assert None not in olds and len(set(olds)) == len(olds)
+    assert None not in olds
+    assert len(set(olds)) == len(olds)
     assert {"stage", "stage.0", "stage.0.Basic", "stage.0.conv1", "stage.0.relu", "relu", "relu_2", "h"} <= set(olds)
     second = next(node for node in nodes if node.old == "stage.1")
     assert second.origin is not None
@@ -108,7 +109,8 @@ def test_every_node_knows_its_old_name_statement_and_environment() -> None:
     assert inner.origin is not None
     frame = inner.origin.environment.frame
     assert frame.values == {"width": 16, "stride": 1, "hidden": 8}
-    assert frame.caller is not None and frame.caller.lookup() == {"i": 1}
+    assert frame.caller is not None
+    assert frame.caller.lookup() == {"i": 1}
 
 
 def test_words_of_the_language_may_be_keys() -> None:
@@ -119,7 +121,9 @@ def test_words_of_the_language_may_be_keys() -> None:
 def test_equal_arguments_are_validated_once_and_1_is_not_true() -> None:
     tree = network(model("a: conv2d(4, 1)\nb: conv2d(4, 1)\nleaky_relu(1.0)"))
     a, b = (node for name, node in walk(tree) if name in ("a", "b"))
-    assert isinstance(a, Layer) and isinstance(b, Layer) and a.args is b.args
+    assert isinstance(a, Layer)
+    assert isinstance(b, Layer)
+    assert a.args is b.args
     with pytest.raises(FptError):
         network(model("a: linear(4, true)\nb: linear(4, 1)"))
 

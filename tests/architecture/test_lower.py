@@ -93,9 +93,12 @@ def test_option_a_stream_is_nested_and_tied() -> None:
     ]  # fmt: skip
     conv1 = resolve(built.tensors["conv1.weight"].axes[0])
     assert isinstance(conv1, Space)
-    assert "layer1.0 (residual sum)" in conv1.causes and "layer2.0 (residual sum)" in conv1.causes
+    assert "layer1.0 (residual sum)" in conv1.causes
+    assert "layer2.0 (residual sum)" in conv1.causes
     inner = resolve(built.tensors["layer1.0.conv1.weight"].axes[0])
-    assert isinstance(inner, Space) and inner.home == "layer1.0.conv1" and inner.frozen is None
+    assert isinstance(inner, Space)
+    assert inner.home == "layer1.0.conv1"
+    assert inner.frozen is None
 
 
 def test_inputs_and_outputs_are_frozen_with_their_reason() -> None:
@@ -144,9 +147,11 @@ def test_regions_have_their_nodes_and_ends() -> None:
     built = graph(CIFAR)
     region = built.regions["layer2.0"]
     inside = built.nodes[region.first : region.last]
-    assert inside[0].name == "layer2.0.conv1" and inside[-1].name == "layer2.0.relu_2"
+    assert inside[0].name == "layer2.0.conv1"
+    assert inside[-1].name == "layer2.0.relu_2"
     assert region.output is inside[-1].output
-    assert region.input is not None and region.input.producer is not None
+    assert region.input is not None
+    assert region.input.producer is not None
     assert region.input.producer.name == "layer1.1.relu_2"
     assert list(built.regions)[:5] == ["conv1", "bn1", "layer1", "layer1.0", "layer1.0.conv1"]
     assert "" not in built.regions
@@ -197,7 +202,8 @@ def test_inner_names_shadow_outer_ones() -> None:
 def test_free_sizes_keep_their_name() -> None:
     built = graph("model M {\n input x: float[4, length]\n conv: conv1d(8, 3)\n global_avgpool\n fc: linear(2)\n}")
     size = built.nodes[0].output.shape[1]
-    assert isinstance(size, FreeSize) and "length" in str(size)
+    assert isinstance(size, FreeSize)
+    assert "length" in str(size)
     assert built.outputs["output"].shape == (2,)
 
 

@@ -145,7 +145,8 @@ def test_freezing_passes_to_what_is_bound() -> None:
 def test_a_space_that_contains_itself_is_frozen() -> None:
     a, one = Space(4), Space(1)
     unify(a, Prod((a, one)), "here")
-    assert a.frozen is not None and one.frozen is not None
+    assert a.frozen is not None
+    assert one.frozen is not None
 
 
 def test_size_one_against_the_unit() -> None:
