@@ -14,7 +14,7 @@ from ...diagnostics import Diagnostic, FptError
 from ...language import syntax, unparse
 from ...language.document import Document
 from .check import difference
-from .plain import plain_model
+from .plain import plain_items
 from .pretty import pretty_file
 from .slots import Unspellable
 
@@ -45,7 +45,7 @@ def _candidates(document: Document, old: Network, grown: Network) -> Iterator[st
         pass
     else:
         yield unparse(file)
-    items: tuple[syntax.Item, ...] = (plain_model(grown),)
+    items = plain_items(grown)
     if document.checkpoint is not None:
         items = (*items, document.checkpoint)
     yield unparse(syntax.File(items))

@@ -75,7 +75,8 @@ class Alignment:
         waiting: list[Spot] = []
         for spot in spots:
             k = owner.get(id(spot.statement), -1)
-            if k >= current >= -1 and k >= 0 and (id(spot.statement) in several or first.get(id(spot.statement)) is spot):
+            own = id(spot.statement) in several or first.get(id(spot.statement)) is spot
+            if own and k >= max(current, 0):
                 if k == current:
                     # What stands between the nodes of one statement belongs to it.
                     self.owned[k].extend(waiting)

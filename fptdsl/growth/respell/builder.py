@@ -187,6 +187,9 @@ class Builder:
         elements: Readings = [(o.inside(loop, i), [spot]) for o, spots in readings for i, spot in enumerate(spots)]
         element = self.body((statement.body,), elements)
         self._loops = outer
+        if any(isinstance(s[0].node, Layer) for _, s in elements) and not _one_layer(element):
+            # A layer is numbered only directly in the repeat: there is no room for braces or an `if`.
+            raise Unroll(statement)
         return [Repeated(statement, loop, count, element)]
 
     def _unrolled(self, statement: syntax.Repeat, readings: Readings, spliced: bool) -> Piece:
@@ -273,6 +276,10 @@ class Builder:
         if slot is None:
             return Passed(argument, None)
         return Passed(argument, slot[0], "unmet" if slot[1] and argument.name is not None else "never")
+
+
+def _one_layer(pieces: Sequence[Piece]) -> bool:
+    return len(pieces) == 1 and isinstance(pieces[0], Applied)
 
 
 def _positions(statement: syntax.Apply, fields: Sequence[str]) -> list[str]:

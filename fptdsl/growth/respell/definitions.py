@@ -108,9 +108,11 @@ def _note_wanted(definition: Definition, readings: Sequence[Reading], writer: Wr
         reading.rewritten(definition)
         values = reading.values()
         for param in reversed(definition.params):
-            inherits = param.name not in reading.given and param.name not in reading.chosen
-            if param.name in used[reading] and param.default is not None and inherits:
-                used[reading] |= names_in(param.default)
+            if param.name in used[reading] and param.default is not None:
+                default = value(param.default, values)
+                if default is not UNKNOWN and alike(default, values[param.name]):
+                    # The call may leave the argument out, and then relies on what the default uses.
+                    used[reading] |= names_in(param.default)
         reading.wanted = {
             param.name: values[param.name]
             for param in definition.params

@@ -128,11 +128,15 @@ class Unrolled:
     """Without a number of its own: the elements are children of the ``sequential`` around."""
 
     def write(self, writer: Writer) -> Statements:
-        elements = [single(write_all(element, writer)) for element in self.elements]
+        elements = [statement for element in self.elements for statement in write_all(element, writer)]
         body = tuple(
-            syntax.Repeat(syntax.Literal_(count), None, element) if count > 1 and element.key is None else one
+            one
             for element, count in runs(elements)
-            for one in ((element,) if count > 1 and element.key is None else (element,) * count)
+            for one in (
+                (syntax.Repeat(syntax.Literal_(count), None, element),)
+                if count > 1 and not isinstance(element, syntax.If)
+                else (element,) * count
+            )
         )
         return body if self.spliced else (syntax.Sequential(body, key=self.statement.key, let=self.statement.let),)
 

@@ -138,8 +138,8 @@ def _needed(
     for name in own:
         waiting.extend(callee for block in blocks[name] for callee in called(block.body))
     while waiting:
-        name = homes.get(waiting.pop())
-        if name is not None and name not in needed:
-            needed.add(name)
-            waiting.extend(callee for block in blocks[name] for callee in called(block.body))
+        home = homes.get(waiting.pop())
+        if home is not None and home not in needed:
+            needed.add(home)
+            waiting.extend(callee for block in blocks[home] for callee in called(block.body))
     return needed

@@ -14,7 +14,7 @@ from typing import Any
 from ...language import syntax
 from .expressions import UNKNOWN, Expr, literal, names_in, parts, solve, value, with_parts
 from .naming import Fresh
-from .selectors import Apart, Selector, grouped, select
+from .selectors import Apart, Occurrence, Selector, grouped, select
 from .slots import Demand, Slot, Split, Unroll, Unspellable
 from .spots import Definition, Reading
 
@@ -49,21 +49,19 @@ class Writer:
         if expr is not None:
             if all(demand.met(expr) for demand in demands):
                 return expr
-            inside = self._inside(slot, expr, demands)
-            if inside is not None:
-                return inside
-        tokens = [(d.occurrence, None if d.met(expr) else _token(d.wanted)) for d in demands]
         wanted = {_token(demand.wanted): demand.wanted for demand in demands}
         if len(wanted) == 1:
             return literal(demands[0].wanted)
+        if expr is not None:
+            inside = self._inside(slot, expr, demands)
+            if inside is not None:
+                return inside
         # A number that was a number stays one; an expression is kept where it still holds.
-        if expr is None or not names_in(expr):
-            tokens = [(d.occurrence, _token(d.wanted)) for d in demands]
+        number = expr is None or not _names_in_branches(expr)
+        tokens = [(d.occurrence, None if not number and d.met(expr) else _token(d.wanted)) for d in demands]
         groups = grouped(tokens)
-        try:
-            everyone = [occurrence for occurrence, _ in tokens]
-            tests = [select(chosen, [o for o in everyone if o not in set(chosen)]) for _, chosen in groups]
-        except Apart:
+        tests = _tests(groups)
+        if tests is None:
             return self._parameter(slot, expr, demands)
         return self._conditional(slot, expr, wanted, groups, tests)
 
@@ -79,6 +77,11 @@ class Writer:
             otherwise = [demand for demand, test in zip(demands, tests) if not test]
             if not then or not otherwise:
                 return None
+            simple = all(len({_token(d.wanted) for d in side}) == 1 for side in (then, otherwise))
+            if not simple and not _names_in_branches(expr):
+                groups = grouped((d.occurrence, _token(d.wanted)) for d in demands)
+                if _tests(groups) is not None:
+                    return None  # numbers by index are easier to read anew than inside the old branches
             new = (self._write(slot, expr.then, then), expr.test, self._write(slot, expr.otherwise, otherwise))
             return with_parts(expr, new)
         if isinstance(expr, syntax.List) and all(
@@ -140,6 +143,24 @@ class Writer:
         for reading, wanted in values.items():
             reading.choose(added.name, wanted)
         return syntax.Name(added.name)
+
+
+def _names_in_branches(expr: Expr) -> bool:
+    """Whether a value of the expression depends on more than the tests in it."""
+    if isinstance(expr, syntax.Conditional):
+        return _names_in_branches(expr.then) or _names_in_branches(expr.otherwise)
+    return bool(names_in(expr))
+
+
+def _tests(groups: Sequence[tuple[Any, list[Occurrence]]]) -> list[Selector] | None:
+    """A test on loop indices for each group; None where there is none."""
+    try:
+        return [
+            select(chosen, [o for k, (_, other) in enumerate(groups) if k != number for o in other])
+            for number, (_, chosen) in enumerate(groups)
+        ]
+    except Apart:
+        return None
 
 
 def _token(wanted: Any) -> Any:
