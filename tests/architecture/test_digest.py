@@ -8,7 +8,8 @@ from architecture.helpers import model, network
 from fptdsl.architecture.digest import digest, same
 
 FEATURES = "input x: float[6]\n"
-BASE = "block B(n) { fc: linear(n); relu }\n" + model("layers: repeat 2 { B(6) }\nresidual { out: linear(6) }", FEATURES)
+BLOCK = "block B(n) { fc: linear(n); relu }\n"
+BASE = BLOCK + model("layers: repeat 2 { B(6) }\nresidual { out: linear(6) }", FEATURES)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +33,7 @@ def test_spelling_does_not_matter(other: str) -> None:
     [
         ("layers: repeat 2 { B(7) }\nresidual { out: linear(6) }", "`out_features` of `layers.0.fc` is 6 in the first"),
         ("layers: repeat 3 { B(6) }\nresidual { out: linear(6) }", "`layers.2.fc` (linear) in the second"),
-        ("layer: repeat 2 { B(6) }\nresidual { out: linear(6) }", "`layers.0.fc` (linear) in the first is `layer.0.fc`"),
+        ("layer: repeat 2 { B(6) }\nresidual { out: linear(6) }", "(linear) in the first is `layer.0.fc`"),
         ("layers: repeat 2 { B(6) }\nresidual { out: linear(6) }\nrelu", "only the second has `relu`"),
         ("layers: repeat 2 { B(6) }\nout: linear(6)\nadd from out, x", "`residual sum` takes"),
         ("layers: repeat 2 { B(6) }\nresidual { out: linear(6) }\noutput layers", "the outputs are"),

@@ -38,7 +38,8 @@ def test_parameters_take_defaults_from_earlier_ones_and_settings_override() -> N
 
 
 def test_model_from_config_takes_what_the_config_has() -> None:
-    text = "model M from config(hidden_size, heads = hidden_size // 4) {\n input x: float[4]\n fc: linear(hidden_size)\n}"
+    params = "(hidden_size, heads = hidden_size // 4)"
+    text = f"model M from config{params} {{\n input x: float[4]\n fc: linear(hidden_size)\n}}"
     config = {"hidden_size": 32, "heads": None, "unrelated": {"a": 1}}
     assert elaborate(document(text), config=config).parameters == {"hidden_size": 32, "heads": 8}
     assert elaborate(document(text), {"hidden_size": 16}, config=config).parameters["hidden_size"] == 16

@@ -126,7 +126,8 @@ def test_tensors_come_in_the_order_of_state_dict() -> None:
             self.tail = nn.Sequential(nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 3))
 
     text = "block Inner { fc: linear(6); bn: batchnorm1d }\n" + model(
-        "stem: linear(6, bias=false)\nbody: repeat 2 { Inner }\ntail: sequential { linear(6); relu; linear(3) }", FEATURES
+        "stem: linear(6, bias=false)\nbody: repeat 2 { Inner }\ntail: sequential { linear(6); relu; linear(3) }",
+        FEATURES,
     )
     state = {key: tuple(value.shape) for key, value in Outer().state_dict().items()}
     built = graph(text)
