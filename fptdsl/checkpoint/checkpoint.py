@@ -78,6 +78,9 @@ class Checkpoint:
     def __contains__(self, name: object) -> bool:
         return name in self.entries
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.entries)
+
     def __len__(self) -> int:
         return len(self.entries)
 
@@ -117,11 +120,20 @@ class Checkpoint:
     @cached_property
     def aliases(self) -> tuple[tuple[str, ...], ...]:
         """Groups of spec keys that are one tensor: the same view of the same bytes, or aliased by a rule."""
+        regions = {name: entry.region for name, entry in self.entries.items() if entry.problem is None and entry.count}
+        joined: dict[object, object] = {}
+
+        def root(region: object) -> object:
+            while region in joined:
+                region = joined[region]
+            return region
+
+        for name, target in self.links.items():
+            if name in regions and target in regions and root(regions[name]) != root(regions[target]):
+                joined[root(regions[name])] = root(regions[target])
         groups: dict[object, list[str]] = {}
-        for name, entry in self.entries.items():
-            target = self.entries[self.links[name]] if name in self.links else entry
-            if target.problem is None and target.count:
-                groups.setdefault(target.region, []).append(name)
+        for name, region in regions.items():
+            groups.setdefault(root(region), []).append(name)
         return tuple(tuple(group) for group in groups.values() if len(group) > 1)
 
     def digest(self) -> str:

@@ -33,7 +33,7 @@ def open_checkpoint(
     descriptor = _open(path)
     try:
         return _read(path, descriptor, rules, frozenset(described))
-    except BaseException:
+    except BaseException:  # the Checkpoint is made last, so nothing else closes it
         os.close(descriptor)
         raise
 
@@ -113,7 +113,8 @@ def _read(path: Path, descriptor: int, rules: syntax.Checkpoint | None, describe
     ignored = ignored_keys(keys, rules_of(rules, "ignore"), found, name)
     found.check()
     by_key = {key.spec: entries[key.raw] for key in names}
-    checkpoint = Checkpoint(
+    _check_aliases(by_key, links, rules, name)
+    return Checkpoint(
         path=path,
         container=container,
         found=_sentence(container, state.place, len(entries), prefix, len(ignored)),
@@ -128,8 +129,6 @@ def _read(path: Path, descriptor: int, rules: syntax.Checkpoint | None, describe
         metadata=metadata,
         loaded=loaded,
     )
-    _check_aliases(by_key, links, rules, name)
-    return checkpoint
 
 
 def _names(

@@ -138,12 +138,13 @@ class Entry:
     def rows(self, start: int, stop: int) -> Array:
         """Rows ``start`` to ``stop`` of the first axis, as raw elements, C-contiguous.
 
-        A tensor without axes counts as one row: ``rows(0, 1)`` is an array of shape ``()``.
+        A tensor without axes counts as one row: ``rows(0, 1)`` is an array of shape ``()``.  As with a
+        slice, rows beyond the end are left out.
         """
         if not self.shape:
             return self._read(self.offset, ())
-        rest = self.shape[1:]
-        return self._read(self.offset + start * self.strides[0], (max(stop - start, 0), *rest))
+        start, stop, _ = slice(start, stop).indices(self.shape[0])
+        return self._read(self.offset + start * self.strides[0], (max(stop - start, 0), *self.shape[1:]))
 
     def _read(self, first: int, shape: tuple[int, ...]) -> Array:
         kind = raw_dtype(self.dtype)

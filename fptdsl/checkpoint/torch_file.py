@@ -59,8 +59,9 @@ def _problem(tensor: Any) -> str | None:
 def load_torch(path: str, descriptor: int, *, zipped: bool) -> TorchFile:
     """Load a file of either container (``FptError`` F404 to F410 for what cannot be read)."""
     archive = read_archive(path, descriptor) if zipped else None
-    mapped = archive is not None and archive.little_endian
-    root = _load(path, mmap=mapped)
+    # Mapping needs the path, and torch takes a path that ends so for the other container.
+    mapped = archive is not None and archive.little_endian and not path.endswith(".safetensors")
+    root = _load(path, descriptor, mmap=mapped)
     storages = list({storage._cdata: storage for storage in _storages(root)}.values())
     located = locate(path, descriptor, archive, storages) if archive is not None and mapped else None
     if located is None:
@@ -68,13 +69,14 @@ def load_torch(path: str, descriptor: int, *, zipped: bool) -> TorchFile:
     return TorchFile(root, located, archive)
 
 
-def _load(path: str, *, mmap: bool) -> Any:
+def _load(path: str, descriptor: int, *, mmap: bool) -> Any:
     import torch
 
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), open(descriptor, "rb", closefd=False) as file:
             warnings.simplefilter("ignore")
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+            file.seek(0)
+            return torch.load(path if mmap else file, map_location="cpu", weights_only=True, mmap=mmap)
     except pickle.UnpicklingError as error:
         _refuse(path, str(error))
     except Exception as error:  # a hostile file can make the loader fail in any way; none is ours

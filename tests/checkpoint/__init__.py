@@ -1,0 +1,1 @@
+"""Tests of reading, holding against a spec, writing and publishing checkpoints."""
