@@ -7,7 +7,7 @@ grammar reads leniently (numbers, paths, clauses given twice) and collects the f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -41,21 +41,22 @@ class ExpressionBuilder(Transformer[Token, Any]):
     calls: dict[int, tuple[syntax.Call, Token, Items]]
     """Calls of what is no function: right only as the method of a ``grow`` section."""
 
-    def start(self, source: Source, faults: Diagnostics) -> None:
-        """Prepare for one parse."""
+    def start(self, source: Source, faults: Diagnostics, original: Callable[[int], int]) -> None:
+        """Prepare for one parse; ``original`` maps a place of the parsed text to the source's."""
+        self.original = original
         self.source, self.faults, self.depths, self.calls = source, faults, {}, {}
 
     # --- places ---
 
     def at(self, token: Token) -> Span:
-        return Span(self.source, token.start_pos or 0, token.end_pos or 0)
+        return Span(self.source, self.original(token.start_pos or 0), self.original(token.end_pos or 0))
 
     def span(self, children: Sequence[Any]) -> Span:
         """From the first to the last child that has a place."""
         present = [child for child in children if child is not None]
         first, last = present[0], present[-1]
-        start = first.start_pos if isinstance(first, Token) else first.span.start
-        end = last.end_pos if isinstance(last, Token) else last.span.end
+        start = self.original(first.start_pos) if isinstance(first, Token) else first.span.start
+        end = self.original(last.end_pos) if isinstance(last, Token) else last.span.end
         return Span(self.source, start, end)
 
     def literal(self, code: str, token: Token, read: Any, default: Any) -> Any:

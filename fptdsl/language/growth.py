@@ -133,8 +133,9 @@ class Builder(StatementBuilder):
         elif what == "exact" and compare is not None:
             self.faults.add("F123", "`require exact` takes no limit", self.at(compare))
         elif what != "exact" and (compare is None or compare != "<="):
+            example = "25M" if what == "params" else "2.0"
             place = self.at(word) if compare is None else self.at(compare)
-            self.faults.add("F123", f"`require {what}` needs `<=` and a limit", place, hint=f"write `{what} <= 25M`")
+            self.faults.add("F123", f"`require {what}` needs `<=` and a limit", place, hint=f"write `{what} <= {example}`")
         else:
             limit = None if bound is None else self.literal("F107", bound, literals.limit, None)
             if bound is None or limit is not None:
