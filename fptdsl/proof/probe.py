@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from zipfile import BadZipFile
+from typing import Any
+from zipfile import BadZipFile, is_zipfile
 
 import numpy as np
 import torch
@@ -16,6 +18,8 @@ from ..architecture.tree import Input, walk
 from ..diagnostics import Diagnostics, did_you_mean
 from .inputs import Sample, batches
 
+Array = np.ndarray[Any, Any]
+
 
 @dataclass(frozen=True, eq=False)
 class Probe:
@@ -23,8 +27,8 @@ class Probe:
 
     path: str
     count: int
-    inputs: Mapping[str, np.ndarray] = field(repr=False)
-    expected: Mapping[str, np.ndarray] = field(repr=False)
+    inputs: Mapping[str, Array] = field(repr=False)
+    expected: Mapping[str, Array] = field(repr=False)
 
     def samples(self, first: int, rows: int) -> Iterator[Sample]:
         """Consecutive batches: a full one of at most ``first`` rows, then of at most ``rows``."""
@@ -73,35 +77,26 @@ def load_probe(path: str | Path, graph: Graph) -> Probe:
     return Probe(str(path), next(iter(counts.values())), inputs, expected)
 
 
-def _read(path: Path, faults: Diagnostics) -> dict[str, np.ndarray]:
+def _read(path: Path, faults: Diagnostics) -> dict[str, Array]:
+    hint = "a probe is written by numpy.savez(FILE, name_of_the_input=array), with plain numbers and no objects"
     try:
+        if path.is_file() and not is_zipfile(path):
+            faults.add("F510", f"{path.name} is no .npz file", path=str(path), hint=hint)
+            return {}
         with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                faults.add(
-                    "F510",
-                    f"{path.name} holds one array without a name",
-                    path=str(path),
-                    hint="save it with numpy.savez(FILE, name_of_the_input=array)",
-                )
-                return {}
             return {name: file[name] for name in file.files}
     except FileNotFoundError:
         faults.add("F510", f"there is no file {path}", path=str(path))
-    except (OSError, ValueError, EOFError, BadZipFile, KeyError, NotImplementedError, MemoryError) as error:
+    except (OSError, ValueError, EOFError, BadZipFile, KeyError, RuntimeError, MemoryError, zlib.error) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        faults.add(
-            "F510",
-            f"{path.name} cannot be read as .npz: {first}",
-            path=str(path),
-            hint="a probe is written by numpy.savez, with plain numbers and no objects",
-        )
+        faults.add("F510", f"{path.name} cannot be read as .npz: {first}", path=str(path), hint=hint)
     return {}
 
 
 def _check_names(
-    arrays: Mapping[str, np.ndarray],
-    inputs: Mapping[str, np.ndarray],
-    expected: Mapping[str, np.ndarray],
+    arrays: Mapping[str, Array],
+    inputs: Mapping[str, Array],
+    expected: Mapping[str, Array],
     graph: Graph,
     faults: Diagnostics,
     path: str,
@@ -131,7 +126,7 @@ def _check_names(
 
 
 def _check_array(
-    name: str, values: np.ndarray, kind: str, shape: tuple[int | str, ...], faults: Diagnostics, path: str
+    name: str, values: Array, kind: str, shape: tuple[int | str, ...], faults: Diagnostics, path: str
 ) -> None:
     wanted = np.floating if kind == "float" else np.integer
     if not np.issubdtype(values.dtype, wanted):

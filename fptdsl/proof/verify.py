@@ -79,7 +79,7 @@ def verify(
             shaken, still = shaken_rows(old, new_graph, regrow, STILL)
             rows += shaken
         elif hidden:
-            notes.append(f"{_named(hidden)}: what is behind has no effect on the output, so it was not compared")
+            notes.append(f"{_named(hidden)}: what feeds it has no effect on the output and could not be compared")
         inconclusive = [f"the output `{name}` is the same for all inputs" for name in still]
     return conclude(rows, outputs, exactness, file_dtype, reproduction, tuple(inconclusive), tuple(notes))
 
@@ -179,5 +179,5 @@ def _size(graph: Graph) -> int:
 def _named(names: Sequence[str]) -> str:
     shown = ", ".join(f"`{name}`" for name in names[:3])
     if len(names) > 3:
-        return f"{shown} and {len(names) - 3} more tensors are zero in the whole"
-    return f"{shown} {'are' if len(names) > 1 else 'is'} zero in the whole"
+        return f"{shown} and {len(names) - 3} more tensors are zero everywhere"
+    return f"{shown} {'are' if len(names) > 1 else 'is'} zero everywhere"

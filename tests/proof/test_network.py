@@ -61,9 +61,17 @@ def reference(graph, state, sample, dtype=torch.float64):
     return found if isinstance(found, dict) else {"output": found}
 
 
-@pytest.mark.parametrize("spec", ["mlp", "lenet", "vgg_bn", "resnet_cifar"])
-def test_agrees_with_the_module_in_float64(spec, root, graph_of, weights_for):
-    graph = graph_of(root / "specs" / f"{spec}.fpt")
+@pytest.mark.parametrize(
+    ("spec", "settings"),
+    [
+        ("mlp", {}),
+        ("lenet", {}),
+        ("resnet_cifar", {}),
+        ("vgg_bn", {"width": 8, "hidden": 64, "size": 32, "pool": 1}),
+    ],
+)
+def test_agrees_with_the_module_in_float64(spec, settings, root, graph_of, weights_for):
+    graph = graph_of(root / "specs" / f"{spec}.fpt", **settings)
     state = weights_for(graph)
     samples = random_samples(graph)
     found = Evaluation(graph, state.__getitem__).run([Stored()], samples)["stored"]
