@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -50,6 +50,30 @@ def method_of(using: syntax.Using, kind: Kind) -> Method:
     faults.check()
     assert method is not None
     return method
+
+
+def method_for(directive: syntax.Directive, grow: syntax.Grow) -> Method | None:
+    """The method that a directive asks for, itself or through its section; None for the automatic choice.
+
+    Options of a section that only the other kind of directive knows do not count against this one.
+    Raises FptError with all the faults in it.
+    """
+    if isinstance(directive, syntax.Require):
+        return None
+    kind = _KINDS[type(directive)]
+    if directive.using is not None:
+        return method_of(directive.using, kind)
+    section = section_method(grow)
+    return None if section is None else method_of(_fitting(section, kind), kind)
+
+
+def _fitting(using: syntax.Using, kind: Kind) -> syntax.Using:
+    """Without the options that the method has for other kinds of directive only."""
+    serves = METHODS.get(using.method, {})
+    known = {name for model in serves.values() for name in model.model_fields}
+    here = serves[kind].model_fields if kind in serves else {}
+    options = tuple(option for option in using.options if option.name in here or option.name not in known)
+    return replace(using, options=options)
 
 
 def section_method(grow: syntax.Grow) -> syntax.Using | None:
@@ -107,8 +131,8 @@ def _check_options(grow: syntax.Grow, faults: Diagnostics) -> None:
 def _check_section_method(method: syntax.Using, grow: syntax.Grow, faults: Diagnostics) -> None:
     """The section's method must serve every directive that has none of its own."""
     kinds = {_KINDS[type(d)] for d in grow.directives if not isinstance(d, syntax.Require) and d.using is None}
-    for kind in sorted(kinds) or list(METHODS.get(method.method, {}))[:1] or ["widen"]:
-        _method(method, kind, faults)  # type: ignore[arg-type]
+    for kind in sorted(kinds) or list(METHODS.get(method.method, {"widen": None})):
+        _method(_fitting(method, kind) if len(kinds) != 1 else method, kind, faults)  # type: ignore[arg-type]
 
 
 # --- methods -------------------------------------------------------------------------------------

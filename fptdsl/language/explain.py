@@ -36,6 +36,7 @@ _PHRASES = {
 }
 _VALUE = {"NUMBER", "STRING", "TRUE", "FALSE", "NONE", "NAME", "NOT", "LSQB", "LPAR", "PLUS", "MINUS"}
 _OPERATORS = {"PLUS", "MINUS", "STAR", "SLASH", "DOUBLE_SLASH", "PERCENT", "COMPARE", "AND", "OR", "IF"}
+_STATEMENT = {"KEY", "NAME", "LBRACE", *(word.upper() for word in _COMPOSITES)}
 _HIDDEN = {"$END", "CONTINUATION", "COMMENT", "BLANK"}
 _FOREIGN = {
     "!": "write `not`, or `!=` to compare",
@@ -118,6 +119,12 @@ def expected(accepts: Set[str]) -> str:
     if {"NUMBER", "STRING"} <= rest:
         phrases.append("a value")
         rest -= _VALUE
+    if {"LET", "INPUT", "OUTPUT"} <= rest:
+        phrases.append("a statement")
+        rest -= _STATEMENT
+    elif {"RESIDUAL", "PARALLEL"} <= rest:
+        phrases.append("a layer or a composite")
+        rest -= _STATEMENT
     if rest - _OPERATORS:
         rest -= _OPERATORS
     if "_NEWLINE" in rest and len(rest) > 1:
@@ -135,6 +142,9 @@ def _foreign(stop: Stop) -> Explanation | None:
         return stop.says("F101", "`**` is not an operator", "write the product, or `**` as a segment of a path")
     if stop.found == "->":
         return stop.says("F101", "`->` means nothing here", "write one statement a line, and `from` for another value")
+    if stop.found.isdigit() and not stop.before.strip() and stop.statement.context == "body":
+        hint = "a key begins with a letter; `sequential` and `repeat` number their children themselves"
+        return stop.says("F101", f"a statement cannot begin with the number `{stop.found}`", hint)
     if stop.found[:1] in _FOREIGN and len(stop.found) == 1:
         return stop.says("F101", f"`{stop.found}` means nothing here", _FOREIGN[stop.found])
     return None

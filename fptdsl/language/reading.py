@@ -14,7 +14,7 @@ from .limits import MAX_BYTES
 def find_spec(spec: str | Path) -> Path:
     """The file that a SPEC on the command line means: itself, or a spec that ships under that name."""
     path = Path(spec)
-    if _exists(path):
+    if exists(path):
         return path
     return shipped_spec(str(spec)) or path
 
@@ -64,7 +64,8 @@ def _decode(raw: bytes, name: str, faults: Diagnostics) -> Source | None:
     return Source(name, text.removeprefix("\ufeff"))
 
 
-def _exists(path: Path) -> bool:
+def exists(path: Path) -> bool:
+    """Whether there is something at the path; False for what can be no path."""
     try:
         return path.exists()
     except (OSError, ValueError):

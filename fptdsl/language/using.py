@@ -9,7 +9,7 @@ from ..diagnostics import Diagnostics, Note, Source, Span, did_you_mean
 from ..resources import shipped_spec
 from . import syntax
 from .parser import parse
-from .reading import read_source
+from .reading import exists, read_source
 
 MAX_DEPTH = 16
 """How many files may use one another in a row."""
@@ -106,9 +106,9 @@ class Reader:
             self.faults.add("F140", "`use` names no file", use.span)
             return None
         path = user.parent / use.path
-        if not path.suffix and not path.exists():
+        if not path.suffix and not exists(path):
             path = path.with_suffix(".fpt")
-        if not path.exists():
+        if not exists(path):
             path = shipped_spec(use.path) or user.parent / use.path
         return self.read(path, name=str(path), span=use.span)
 
