@@ -32,7 +32,7 @@ def build(graph: Graph, *, device: str | torch.device = "cpu", dtype: torch.dtyp
     name = variable(graph.network.name)
     module = fx.GraphModule(root, code, class_name=name)
     # torch gives an unpickled module this class name, but does not put it into the pickle by itself.
-    module._graphmodule_cls_name = name
+    vars(module)["_graphmodule_cls_name"] = name
     return module if dtype is None else module.to(dtype)
 
 

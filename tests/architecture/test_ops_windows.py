@@ -172,7 +172,7 @@ def test_adaptive_pools(h: int, w: int, size: Any) -> None:
             "conv2d", (6, 3, 3), {"out_channels": 8, "kernel_size": 7, "padding": 3, "padding_mode": "reflect"},
             "F253", 'padding_mode="reflect"',
         ),
-        ("conv_transpose2d", (4, 1, 1), {"out_channels": 8, "kernel_size": 2, "padding": 1}, "F251", "padding takes all"),
+        ("conv_transpose2d", (4, 1, 1), {"out_channels": 8, "kernel_size": 2, "padding": 1}, "F251", "takes all"),
         ("maxpool2d", (3, 8, 8), {"kernel_size": 2, "padding": 2}, "F253", "more than half of its kernel [2, 2]"),
         ("maxpool2d", (3, 2, 2), {"kernel_size": 3}, "F251", "window [3, 3]"),
         ("groupnorm", (6, 2, 2), {"num_groups": 4}, "F252", "num_groups=4"),
