@@ -16,7 +16,7 @@ from .planning import given, planned
 from .reading import Spec, read_spec, texts
 from .receipts import receipt
 from .results import ApplyResult, PlanResult, VerificationFailed
-from .saved import check_fits, read_plan, settle
+from .saved import read_plan
 from .transforming import new_tensors
 from .verifying import Progress, phase
 
@@ -52,26 +52,25 @@ def apply(
     clock = Clock()
     source_path = Path(checkpoint)
     saved = None if plan is None else read_plan(plan)
-    if saved is not None and plan is not None:
-        model, grow, settings, seed = settle(saved, plan, model=model, grow=texts(grow), settings=settings, seed=seed)
+    if saved is not None:
+        model, grow, settings, seed = saved.given(model=model, grow=texts(grow), settings=settings, seed=seed)
     with clock("plan"):
         read = read_spec(spec, model=model, grow=grow, settings=settings)
-    with open_checked(source_path, read, clock) as source:
+        if saved is not None:
+            saved.check_spec(read)
+    with clock("read"):
+        source = open_fitting(source_path, read, saved)
+    with source:
         with clock("plan"):
             made = planned(read, source, seed=seed, given=given(spec, model, grow, settings))
-        if saved is not None and plan is not None:
-            check_fits(saved, made.document, plan)
+        if saved is not None:
+            saved.check_plan(made.document)
         if not made.steps:
             return ApplyResult({**made.document, "kind": "apply", "outputs": {}, "verification": None, "seconds": {}})
         outputs = outputs_for(source_path, None if out is None else Path(out))
         check_container(outputs.checkpoint, source.container)
-        inputs = [source_path, *read.files, *([Path(probe)] if probe is not None else [])]
+        inputs = [source_path, *read.files, *(Path(path) for path in (probe, plan, model) if path is not None)]
         return _publish(made, read, source, outputs, inputs, probe=probe, force=force, progress=progress, clock=clock)
-
-
-def open_checked(path: Path, read: Spec, clock: Clock) -> Checkpoint:
-    with clock("read"):
-        return open_fitting(path, read)
 
 
 def _publish(

@@ -12,14 +12,20 @@ from .reading import Spec
 
 if TYPE_CHECKING:
     from ..checkpoint import Checkpoint
+    from .saved import SavedPlan
 
 
-def open_fitting(path: str | Path, spec: Spec) -> Checkpoint:
-    """The checkpoint, open; every missing, unexpected, misshapen and damaged tensor is raised together."""
+def open_fitting(path: str | Path, spec: Spec, saved: SavedPlan | None = None) -> Checkpoint:
+    """The checkpoint, open; every missing, unexpected, misshapen and damaged tensor is raised together.
+
+    That it is another one than a saved plan was made for is said first.
+    """
     from ..checkpoint import hold_against, open_checkpoint
 
     source = open_checkpoint(path, spec.document.checkpoint, described=spec.graph.tensors)
     try:
+        if saved is not None:
+            saved.check_checkpoint(signature(source))
         source.warnings = (*source.warnings, *hold_against(source, spec.graph))
     except BaseException:
         source.close()

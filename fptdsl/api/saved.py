@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..diagnostics import Diagnostic, FptError
 from ..growth.plan import SCHEMA
+from .reading import Spec
 from .results import StalePlan
 
 LIMIT = 1 << 30
@@ -22,8 +24,68 @@ def save_plan(document: Mapping[str, Any], out: Path, *, inputs: Sequence[Path],
     write_text(out, json.dumps(document, indent=2, allow_nan=False) + "\n", inputs=inputs, force=force)
 
 
-def read_plan(path: str | Path) -> dict[str, Any]:
-    """The document of a saved plan; ``FptError`` (F650) where the file is none."""
+@dataclass(frozen=True)
+class SavedPlan:
+    """A plan as it was saved; the checks raise :class:`StalePlan` (F651, exit status 4)."""
+
+    path: Path
+    document: Mapping[str, Any]
+
+    def given(
+        self,
+        *,
+        model: str | Path | None,
+        grow: Sequence[str],
+        settings: Mapping[str, Any] | None,
+        seed: int | None,
+    ) -> tuple[str | Path | None, Sequence[str], Mapping[str, Any], int]:
+        """Model, directives, settings and seed of the plan; giving others beside it is a fault (F652)."""
+        given = self.document["given"]
+        other = [
+            option
+            for option, here, there in (
+                ("--grow", list(grow), given["grow"]),
+                ("--set", dict(settings or {}), given["settings"]),
+                ("--seed", seed, self.document["seed"]),
+            )
+            if here not in (None, [], {}) and here != there
+        ]
+        if other:
+            raise FptError(
+                Diagnostic(
+                    "F652",
+                    f"{' and '.join(other)} given, but the plan was made with other values",
+                    path=str(self.path),
+                    hint="leave the option away to apply the plan as it is, or make a new plan",
+                )
+            )
+        return model or given["model"], given["grow"], given["settings"], self.document["seed"]
+
+    def check_spec(self, read: Spec) -> None:
+        """Whether the spec and its directives still say the same."""
+        from ..growth.digest import spec_digest
+
+        if self.document.get("spec") != spec_digest(read.network, read.document.grows):
+            raise self._stale("the spec or its directives have changed")
+
+    def check_checkpoint(self, signature: str) -> None:
+        """Whether the checkpoint has the tensors that the plan was made for (if it was made for any)."""
+        known = self.document.get("checkpoint")
+        if isinstance(known, dict) and known.get("signature") != signature:
+            raise self._stale("the checkpoint has other tensors, shapes or dtypes")
+
+    def check_plan(self, fresh: Mapping[str, Any]) -> None:
+        """Whether a plan made now is the saved one."""
+        if any(self.document.get(part) != fresh[part] for part in ("steps", "tensors", "spaces", "exactness")):
+            raise self._stale("the same spec is planned differently now (the file or fptdsl has changed)")
+
+    def _stale(self, reason: str) -> StalePlan:
+        hint = "look at the new plan with `fptdsl plan`, and save it again with --out"
+        return StalePlan(Diagnostic("F651", f"the plan no longer fits: {reason}", path=str(self.path), hint=hint))
+
+
+def read_plan(path: str | Path) -> SavedPlan:
+    """Read a saved plan; ``FptError`` (F650) where the file is none."""
     path = Path(path)
     try:
         if path.stat().st_size > LIMIT:
@@ -39,7 +101,7 @@ def read_plan(path: str | Path) -> dict[str, Any]:
         raise _unreadable(path, f"has the schema {document.get('schema')!r}, this version reads {SCHEMA}")
     if not isinstance(document.get("seed"), int):
         raise _unreadable(path, "has no seed")
-    return document
+    return SavedPlan(path, document)
 
 
 def _is_given(given: object) -> bool:
@@ -58,61 +120,3 @@ def _unreadable(path: Path, what: str) -> FptError:
     return FptError(
         Diagnostic("F650", f"{path} {what}", path=str(path), hint="plans are written by `fptdsl plan --out FILE`")
     )
-
-
-def check_fits(saved: Mapping[str, Any], fresh: Mapping[str, Any], path: str | Path) -> None:
-    """Raise :class:`StalePlan` (F651, exit status 4) where a plan made now differs from the saved one."""
-    reasons = list(_reasons(saved, fresh))
-    if reasons:
-        raise StalePlan(
-            Diagnostic(
-                "F651",
-                f"the plan no longer fits: {'; '.join(reasons)}",
-                path=str(path),
-                hint="look at the new plan with `fptdsl plan`, and save it again with --out",
-            )
-        )
-
-
-def _reasons(saved: Mapping[str, Any], fresh: Mapping[str, Any]) -> list[str]:
-    old, new = saved.get("checkpoint"), fresh.get("checkpoint")
-    reasons = []
-    if isinstance(old, dict) and isinstance(new, dict) and old.get("signature") != new["signature"]:
-        reasons.append("the checkpoint has other tensors, shapes or dtypes")
-    if saved.get("spec") != fresh["spec"]:
-        reasons.append("the spec or its directives have changed")
-    elif any(saved.get(part) != fresh[part] for part in ("steps", "tensors", "spaces", "exactness")):
-        reasons.append("the same spec is planned differently now (the file or fptdsl has changed)")
-    return reasons
-
-
-def settle(
-    saved: Mapping[str, Any],
-    path: str | Path,
-    *,
-    model: str | Path | None,
-    grow: Sequence[str],
-    settings: Mapping[str, Any] | None,
-    seed: int | None,
-) -> tuple[str | Path | None, Sequence[str], Mapping[str, Any], int]:
-    """Model, directives, settings and seed of a saved plan; giving others beside it is a fault (F652)."""
-    given = saved["given"]
-    other = [
-        option
-        for option, here, there in (
-            ("--grow", list(grow), given["grow"]),
-            ("--set", dict(settings or {}), given["settings"]),
-            ("--seed", seed, saved["seed"]),
-        )
-        if here not in (None, [], {}) and here != there
-    ]
-    if other:
-        raise FptError(
-            Diagnostic(
-                "F652",
-                f"{' and '.join(other)} given, but the plan was made with other values",
-                path=str(path),
-                hint="leave the option away to apply the plan as it is, or make a new plan",
-            )
-        )
-    return model or given["model"], given["grow"], given["settings"], saved["seed"]

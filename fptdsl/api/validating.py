@@ -31,17 +31,19 @@ def validate(
         StalePlan: the plan no longer fits.
     """
     from .opening import open_fitting
-    from .saved import check_fits, read_plan, settle
+    from .saved import read_plan
 
     saved = None if plan is None else read_plan(plan)
-    if saved is not None and plan is not None:
-        model, grow, settings, seed = settle(saved, plan, model=model, grow=texts(grow), settings=settings, seed=seed)
+    if saved is not None:
+        model, grow, settings, seed = saved.given(model=model, grow=texts(grow), settings=settings, seed=seed)
     read = read_spec(spec, model=model, grow=grow, settings=settings)
+    if saved is not None:
+        saved.check_spec(read)
     with ExitStack() as stack:
-        source = stack.enter_context(open_fitting(checkpoint, read)) if checkpoint is not None else None
+        source = stack.enter_context(open_fitting(checkpoint, read, saved)) if checkpoint is not None else None
         result = planned(read, source, seed=seed, given=given(spec, model, grow, settings))
-    if saved is not None and plan is not None:
-        check_fits(saved, result.document, plan)
+    if saved is not None:
+        saved.check_plan(result.document)
     return ValidateResult(_document(result.document, read.graph.parameters(), fits=saved is not None or None))
 
 

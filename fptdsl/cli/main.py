@@ -50,7 +50,7 @@ def _usage(error: Exception) -> int:
 
 
 def _interrupted() -> int:
-    print("\nInterrupted; nothing was published.", file=sys.stderr)
+    print("\nInterrupted.", file=sys.stderr)
     return status.INTERRUPTED
 
 
