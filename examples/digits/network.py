@@ -38,12 +38,12 @@ class DigitsNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stage1 = ConvNorm(1, 32)
-        self.block1 = nn.Sequential(Residual(32))
-        self.stage2 = ConvNorm(32, 64, stride=2)
-        self.block2 = nn.Sequential(Residual(64))
-        self.block3 = nn.Sequential(Residual(64), Residual(64))
-        self.head = nn.Linear(64, 10)
+        self.stage1 = ConvNorm(1, 16)
+        self.block1 = nn.Sequential(Residual(16))
+        self.stage2 = ConvNorm(16, 32, stride=2)
+        self.block2 = nn.Sequential(Residual(32))
+        self.block3 = nn.Sequential(Residual(32), Residual(32))
+        self.head = nn.Linear(32, 10)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.block1(self.stage1(x))
