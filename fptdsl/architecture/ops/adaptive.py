@@ -54,14 +54,14 @@ class _AdaptivePool(Operation):
 
 
 class AdaptiveAvgPool2d(_AdaptivePool):
-    """The mean of each window."""
+    """``[C, H, W] -> [C, *output_size]``: means over windows that cover the input evenly."""
 
     name = "adaptive_avgpool2d"
     averages = True
 
 
 class AdaptiveMaxPool2d(_AdaptivePool):
-    """The largest of each window."""
+    """``[C, H, W] -> [C, *output_size]``: the largest of windows that cover the input evenly."""
 
     name = "adaptive_maxpool2d"
     averages = False
@@ -83,14 +83,14 @@ class _GlobalPool(Operation):
 
 
 class GlobalAvgPool(_GlobalPool):
-    """The mean of each channel."""
+    """``[C, *size] -> [C]``: the mean of each channel."""
 
     name = "global_avgpool"
     averages = True
 
 
 class GlobalMaxPool(_GlobalPool):
-    """The largest of each channel."""
+    """``[C, *size] -> [C]``: the largest value of each channel."""
 
     name = "global_maxpool"
     averages = False

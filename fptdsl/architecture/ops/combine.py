@@ -61,13 +61,13 @@ class _Elementwise(Operation):
 
 
 class Add(_Elementwise):
-    """The sum of all operands."""
+    """The sum of all operands; an axis of size 1 is repeated."""
 
     name = "add"
 
 
 class Mul(_Elementwise):
-    """The element-wise product of all operands."""
+    """The element-wise product of all operands; an axis of size 1 is repeated."""
 
     name = "mul"
     annihilates = True

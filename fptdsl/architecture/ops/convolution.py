@@ -158,7 +158,7 @@ def _check_mode(op: type[Operation], args: ConvArgs, sizes: Sequence[int], paddi
 
 
 class Conv1d(Convolution):
-    """``[in, L] -> [out, L']``"""
+    """``[in, L] -> [out, L']``; ``weight [out, in / groups, k]``, ``bias [out]``."""
 
     name = "conv1d"
     Args = Conv1dArgs
@@ -166,7 +166,7 @@ class Conv1d(Convolution):
 
 
 class Conv2d(Convolution):
-    """``[in, H, W] -> [out, H', W']``"""
+    """``[in, H, W] -> [out, H', W']``; ``weight [out, in / groups, kh, kw]``, ``bias [out]``."""
 
     name = "conv2d"
     dims = 2

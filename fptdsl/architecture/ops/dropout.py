@@ -16,7 +16,7 @@ class DropoutArgs(Args):
 
 
 class Dropout(Operation):
-    """Single values become 0 with probability ``p`` in train mode."""
+    """In train mode single values become 0 with probability ``p``; in eval mode the identity."""
 
     name = "dropout"
     Args = DropoutArgs
@@ -31,7 +31,7 @@ class Dropout(Operation):
 
 
 class Dropout2d(Operation):
-    """``[C, H, W]``: whole channels become 0 with probability ``p`` in train mode."""
+    """``[C, H, W]``: in train mode whole channels become 0 with probability ``p``; in eval mode the identity."""
 
     name = "dropout2d"
     Args = DropoutArgs

@@ -72,14 +72,14 @@ class _BatchNorm(Operation):
 
 
 class BatchNorm1d(_BatchNorm):
-    """``[C]`` or ``[C, L]``"""
+    """``[C]`` or ``[C, L]``: one scale, shift, mean and variance per channel."""
 
     name = "batchnorm1d"
     ranks = (1, 2)
 
 
 class BatchNorm2d(_BatchNorm):
-    """``[C, H, W]``"""
+    """``[C, H, W]``: one scale, shift, mean and variance per channel."""
 
     name = "batchnorm2d"
     ranks = (3,)

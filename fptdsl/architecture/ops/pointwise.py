@@ -68,7 +68,7 @@ class Pointwise(Operation):
 
 
 class PRelu(Pointwise):
-    """``weight [num_parameters]``: the slope below zero, of each channel or of all."""
+    """Pointwise: max(x, 0) + weight * min(x, 0); ``weight [num_parameters]``, a slope per channel or one for all."""
 
     name = "prelu"
     Args = PReluArgs
@@ -102,9 +102,28 @@ _ARGUMENTS: dict[str, type[Args]] = {
 }
 
 
+_FORMULAS: dict[str, str] = {
+    "identity": "x",
+    "relu": "max(x, 0)",
+    "relu6": "min(max(x, 0), 6)",
+    "hardtanh": "min(max(x, min_val), max_val)",
+    "leaky_relu": "max(x, 0) + negative_slope * min(x, 0)",
+    "elu": "max(x, 0) + min(alpha * (exp(x) - 1), 0)",
+    "selu": "1.0507 * (max(x, 0) + min(1.6733 * (exp(x) - 1), 0))",
+    "mish": "x * tanh(log(1 + exp(x)))",
+    "gelu": "x times the normal distribution function of x",
+    "silu": "x * sigmoid(x)",
+    "hardswish": "x * min(max(x + 3, 0), 6) / 6",
+    "softplus": "log(1 + exp(beta * x)) / beta",
+    "tanh": "tanh(x)",
+    "sigmoid": "1 / (1 + exp(-x))",
+    "hardsigmoid": "min(max(x + 3, 0), 6) / 6",
+}
+
+
 def _declare(name: str) -> type[Operation]:
     attributes = {
-        "__doc__": f"``{name}``, pointwise; the shape stays.",
+        "__doc__": f"Pointwise: {_FORMULAS[name]}.",
         "__module__": __name__,
         "name": name,
         "Args": _ARGUMENTS.get(name, Args),

@@ -116,7 +116,7 @@ class _MaxPool(_Pool):
 
 
 class MaxPool1d(_MaxPool):
-    """``[C, L] -> [C, L']``"""
+    """``[C, L] -> [C, L']``: the largest value of each window."""
 
     name = "maxpool1d"
     Args = MaxPool1dArgs
@@ -124,7 +124,7 @@ class MaxPool1d(_MaxPool):
 
 
 class MaxPool2d(_MaxPool):
-    """``[C, H, W] -> [C, H', W']``"""
+    """``[C, H, W] -> [C, H', W']``: the largest value of each window."""
 
     name = "maxpool2d"
     Args = MaxPoolArgs
@@ -133,7 +133,7 @@ class MaxPool2d(_MaxPool):
 
 # Not ``keeps_range``: ``divisor_override`` and counted padding leave the interval of the inputs.
 class AvgPool1d(_Pool):
-    """``[C, L] -> [C, L']``"""
+    """``[C, L] -> [C, L']``: the mean of each window."""
 
     name = "avgpool1d"
     Args = AvgPool1dArgs
@@ -141,7 +141,7 @@ class AvgPool1d(_Pool):
 
 
 class AvgPool2d(_Pool):
-    """``[C, H, W] -> [C, H', W']``"""
+    """``[C, H, W] -> [C, H', W']``: the mean of each window."""
 
     name = "avgpool2d"
     Args = AvgPoolArgs

@@ -21,7 +21,7 @@ class SoftmaxArgs(Args):
 
 
 class Softmax(Operation):
-    """Shares of one along an axis."""
+    """Positive shares of 1 along an axis: ``exp(x) / sum(exp(x))``."""
 
     name = "softmax"
     Args = SoftmaxArgs
