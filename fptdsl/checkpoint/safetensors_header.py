@@ -71,7 +71,7 @@ def _entry(path: str, descriptor: int, start: int, name: str, item: object) -> E
     if not isinstance(item, dict) or set(item) != {"dtype", "shape", "data_offsets"}:
         _invalid(path, f"`{name}` needs exactly `dtype`, `shape` and `data_offsets`")
     code, shape, offsets = item["dtype"], item["shape"], item["data_offsets"]
-    if code not in SAFETENSORS:
+    if not isinstance(code, str) or code not in SAFETENSORS:
         hint = did_you_mean(str(code), SAFETENSORS)
         _invalid(path, f"`{name}` has the type `{code}`, which is not known here", hint)
     if not _naturals(shape) or not _naturals(offsets) or len(offsets) != 2:

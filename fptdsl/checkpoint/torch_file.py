@@ -91,7 +91,8 @@ def _refuse(path: str, reason: str) -> NoReturn:
         message = f"`{path}` is in torch's oldest container (tar), which cannot be read safely"
         raise FptError(Diagnostic("F404", message, hint="load and save it again with torch.save", path=path))
     if found is None:
-        detail = reason.strip().split("\n")[-1][:200] or "its object structure breaks off"
+        told = reason.partition("WeightsUnpickler error:")[2] or reason
+        detail = told.strip().split("\n")[0][:200] or "its object structure breaks off"
         message = f"`{path}` is not a checkpoint that can be read: {detail}"
         raise FptError(Diagnostic("F405", message, hint="copy it again, or save the state dict anew", path=path))
     message = f"`{path}` holds more than weights: loading it would call `{found.group(1)}`; nothing of it was run"
