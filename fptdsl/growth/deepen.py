@@ -162,6 +162,13 @@ class _Editor:
         """A layer with the norm and the activation that follow it; a group as it is."""
         tree = region.tree
         if isinstance(tree, Scope):
+            ends = region.input, region.output
+            if None not in ends and ends[0].shape != ends[1].shape and not _is_run(tree):  # type: ignore[union-attr]
+                raise Refused(
+                    "F322",
+                    f"`{region.name}` changes the shape from {_shown(ends[0].shape)} to {_shown(ends[1].shape)}, "  # type: ignore[union-attr]
+                    "so a copy of it cannot be the identity", "name a layer, block or repeat inside it",
+                )
             return [tree]
         if not isinstance(tree, Layer) or OPERATIONS[tree.op].affine != "map":
             op = tree.op if isinstance(tree, Layer) else type(tree).__name__.lower()
@@ -221,7 +228,7 @@ class _Editor:
         new = clone(node, key=name)
         if isinstance(new, Scope):
             # A group may begin with the layer that changes the shape: its copy keeps it.
-            return _keeping(new, output, self.graph)
+            return _keeping(new, output)
         if isinstance(new, Layer) and OPERATIONS[new.op].affine == "map":
             return replace(new, args=keeping(new, output))
         return new
@@ -233,13 +240,21 @@ def _alike(tree: Scope) -> bool:
     return tree.kind == "sequential" and len(blocks) == 1 and None not in blocks
 
 
-def _keeping(scope: Scope, output: tuple[int, ...], graph: Graph) -> Scope:
-    """A copied conv-norm-activation group whose kernel keeps the shape; other groups as they are."""
+def _is_run(scope: Scope) -> bool:
+    """A convolution-norm-activation group: one layer with a kernel, and what follows it."""
     layers = [child for child in scope.children if isinstance(child, Layer)]
     maps = [child for child in layers if OPERATIONS[child.op].affine == "map"]
-    if len(layers) != len(scope.children) or len(maps) != 1 or scope.shortcut:
+    return len(layers) == len(scope.children) and len(maps) == 1 and not scope.shortcut
+
+
+def _keeping(scope: Scope, output: tuple[int, ...]) -> Scope:
+    """A copied conv-norm-activation group whose kernel keeps the shape; other groups as they are."""
+    if not _is_run(scope):
         return scope
-    children = tuple(replace(c, args=keeping(c, output)) if c is maps[0] else c for c in scope.children)
+    children = tuple(
+        replace(c, args=keeping(c, output)) if isinstance(c, Layer) and OPERATIONS[c.op].affine == "map" else c
+        for c in scope.children
+    )
     return replace(scope, children=children)
 
 
