@@ -29,7 +29,7 @@ class Comparison:
         """Figures and the old network's float64 outputs per sample."""
         old: list[Variant] = [Stored()]
         new: list[Variant] = [Stored()]
-        if self.unrounded is not None:
+        if self.unrounded is not None and any(sample.full for sample in samples):
             new.append(Recipe(self.unrounded))
         if any(sample.full for sample in samples):
             old += [Noisy("sensitivity", NOISE), Noisy("response", None), Stored("float32", torch.float32)]

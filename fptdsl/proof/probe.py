@@ -30,9 +30,14 @@ class Probe:
     inputs: Mapping[str, Array] = field(repr=False)
     expected: Mapping[str, Array] = field(repr=False)
 
+    def batches(self, first: int, rows: int) -> int:
+        """How many batches ``samples`` gives."""
+        first = min(first, rows, self.count)
+        return 1 + len(range(first, self.count, rows))
+
     def samples(self, first: int, rows: int) -> Iterator[Sample]:
-        """Consecutive batches: a full one of at most ``first`` rows, then of at most ``rows``."""
-        first = min(first, self.count)
+        """Consecutive batches of at most ``rows`` rows; the first is full and has at most ``first``."""
+        first = min(first, rows, self.count)
         for start, stop in [(0, first), *batches(first, self.count, rows)]:
             inputs = {name: torch.tensor(values[start:stop]) for name, values in self.inputs.items()}
             yield Sample("probe", stop - start, inputs, first=start, full=start == 0)

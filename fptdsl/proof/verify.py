@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf
+from math import inf, prod
 from pathlib import Path
 
 from ..architecture.graph import Graph
@@ -16,6 +16,7 @@ from .network import Evaluation, Outputs, Progress, Tally
 from .probe import Probe, load_probe
 from .reproduction import Reproducing
 from .shaken import Regrow
+from .threads import threads_for
 from .vacuity import hidden_behind, shaken_rows
 from .variants import Unrounded
 from .verdict import PRESERVING, Gate, Reproduction, Row, Verdict
@@ -30,7 +31,9 @@ STILL = 1e-6
 BATCH_MEMORY = 128 << 20
 """Bytes for the widest operation on a batch of the probe."""
 FIRST_ROWS = 32
-"""Rows of the probe on which everything is evaluated; on the others only what is compared."""
+"""Rows of the probe, at most, on which everything is evaluated; on the others the two files alone."""
+ROWS = 8
+"""About how many rows are evaluated per network on random inputs, over all variants."""
 
 
 def verify(
@@ -58,30 +61,39 @@ def verify(
     check_interfaces(old_graph, new_graph)
     loaded = load_probe(probe, old_graph) if isinstance(probe, (str, Path)) else probe
     step = min(rows_within(old_graph, BATCH_MEMORY), rows_within(new_graph, BATCH_MEMORY))
-    samples = list(loaded.samples(min(step, FIRST_ROWS), step)) if loaded else []
-    tally = Tally(progress, (1 + len(samples)) * (_size(old_graph) + _size(new_graph)), [0])
+    passes = 1 + (loaded.batches(FIRST_ROWS, step) if loaded else 0)
+    tally = Tally(progress, passes * (_size(old_graph) + _size(new_graph)), [0])
     old = Evaluation(old_graph, old_weights, tally=tally)
     comparison = Comparison(old, Evaluation(new_graph, new_weights, tally=tally), unrounded)
-    rows, outputs = comparison.rows(random_samples(old_graph))
-    reproducing = Reproducing(loaded) if loaded and loaded.expected else None
-    for i, sample in enumerate(samples):
+    notes, inconclusive = [], []
+    with threads_for((ROWS + (loaded.count if loaded else 0)) * (_work(old_graph) + _work(new_graph))):
+        rows, outputs = comparison.rows(random_samples(old_graph))
+        reproduction = _probe(loaded, step, comparison, rows, outputs) if loaded else None
+        if exactness in PRESERVING:
+            still = constant(outputs, STILL) if all(map(all_finite, outputs)) else []
+            hidden = hidden_behind(old)
+            if regrow is not None and (still or hidden):
+                shaken, still = shaken_rows(old, new_graph, regrow, STILL)
+                rows += shaken
+            elif hidden:
+                notes.append(f"{_named(hidden)}: what feeds it has no effect on the output and could not be compared")
+            inconclusive = [f"the output `{name}` is the same for all inputs" for name in still]
+    return conclude(rows, outputs, exactness, file_dtype, reproduction, tuple(inconclusive), tuple(notes))
+
+
+def _probe(
+    probe: Probe, step: int, comparison: Comparison, rows: list[Row], outputs: list[Outputs]
+) -> Reproduction | None:
+    """Compare on all batches of a probe; ``outputs`` gets those of the first."""
+    reproducing = Reproducing(probe) if probe.expected else None
+    for sample in probe.samples(FIRST_ROWS, step):
         found, given = comparison.rows([sample])
         rows += found
-        outputs += [{name: values[:FIRST_ROWS] for name, values in given[0].items()}] if i == 0 else []
+        if sample.full:
+            outputs += given
         if reproducing:
             reproducing.add(sample, given[0])
-    reproduction = reproducing.result(rows) if reproducing else None
-    notes, inconclusive = [], []
-    if exactness in PRESERVING:
-        still = constant(outputs, STILL) if all(map(all_finite, outputs)) else []
-        hidden = hidden_behind(old)
-        if regrow is not None and (still or hidden):
-            shaken, still = shaken_rows(old, new_graph, regrow, STILL)
-            rows += shaken
-        elif hidden:
-            notes.append(f"{_named(hidden)}: what feeds it has no effect on the output and could not be compared")
-        inconclusive = [f"the output `{name}` is the same for all inputs" for name in still]
-    return conclude(rows, outputs, exactness, file_dtype, reproduction, tuple(inconclusive), tuple(notes))
+    return reproducing.result(rows) if reproducing else None
 
 
 def conclude(
@@ -167,13 +179,13 @@ def _within_rounding(name: str, error: float, rows: Sequence[Row]) -> Gate:
 
 
 def _size(graph: Graph) -> int:
-    total = 0
-    for tensor in graph.tensors.values():
-        count = 1
-        for n in tensor.shape:
-            count *= n
-        total += count
-    return total
+    """How many weights."""
+    return sum(prod(tensor.shape) for tensor in graph.tensors.values())
+
+
+def _work(graph: Graph) -> int:
+    """Multiply-accumulates for one row."""
+    return sum(node.macs for node in graph.nodes)
 
 
 def _named(names: Sequence[str]) -> str:

@@ -1,0 +1,23 @@
+"""How many threads a verification uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+SMALL = 10**9
+"""Multiply-accumulates below which one thread is used: on a busy machine the threads of a small
+operation wait for each other far longer than they work."""
+
+
+@contextmanager
+def threads_for(work: int) -> Iterator[None]:
+    """One thread for little work, torch's number for more; afterwards as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if work < SMALL else before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
