@@ -14,6 +14,7 @@ from ...diagnostics import Diagnostic, FptError
 from ...language import syntax, unparse
 from ...language.document import Document
 from .check import difference
+from .layout import laid_out, reads_as
 from .plain import plain_items
 from .pretty import pretty_file
 from .slots import Unspellable
@@ -44,6 +45,9 @@ def _candidates(document: Document, old: Network, grown: Network) -> Iterator[st
     except Unspellable:
         pass
     else:
+        text = laid_out(document, file)
+        if reads_as(text, file):
+            yield text
         yield unparse(file)
     items = plain_items(grown)
     if document.checkpoint is not None:

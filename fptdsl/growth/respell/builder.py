@@ -14,7 +14,7 @@ from ...language import syntax
 from .align import Alignment, spliced
 from .expressions import Expr, alike, literal, substitute
 from .naming import argument_label
-from .pieces import Applied, Choice, Composite, Condition, Declared, Passed, Piece, Repeated, Unrolled, Verbatim
+from .pieces import Applied, Choice, Composite, Condition, Declared, Drop, Passed, Piece, Repeated, Unrolled, Verbatim
 from .selectors import Apart, Loop, Occurrence, Selector, grouped, select
 from .slots import Demand, Slot, Split, Unroll
 from .spots import Reading, Spot, given_names, written
@@ -253,7 +253,7 @@ class Builder:
         place = statement.key or (self._keys[-1] if self._keys else None)
         mapping: dict[str, Expr] = {name: written(argument) for name, argument in arguments.items()}
         extra: list[Passed] = []
-        slots: dict[int, tuple[Slot, bool]] = {}
+        slots: dict[int, tuple[Slot, Drop]] = {}
         for param in block.params:
             demands = [Demand(o, reading.wanted[param.name]) for o, reading in called if param.name in reading.wanted]
             default = substitute(param.default, mapping) if param.default is not None else None
@@ -262,20 +262,18 @@ class Builder:
             if param.name in arguments:
                 if demands:
                     argument = arguments[param.name]
-                    slots[id(argument)] = self._slot(written(argument), demands, label), holds
+                    drop: Drop = "never" if not holds or argument.name is None else "unmet"
+                    if drop == "unmet" and all(reading.was_special(param) for _, reading in called):
+                        drop = "always"  # it said something special, and now the default says the same
+                    slots[id(argument)] = self._slot(written(argument), demands, label), drop
             elif demands and not holds:
                 slot = self._slot(default, demands, label)
                 extra.append(Passed(syntax.Argument(param.name, syntax.Literal_(None)), slot))
             if default is not None:
                 mapping.setdefault(param.name, default)
-        passed = [self._passed(argument, slots.get(id(argument))) for argument in statement.args]
+        passed = [Passed(argument, *slots.get(id(argument), (None, "never"))) for argument in statement.args]
         renamed = statement if statement.op == block.name else replace(statement, op=block.name)
         return Applied(renamed, (*passed, *extra))
-
-    def _passed(self, argument: syntax.Argument, slot: tuple[Slot, bool] | None) -> Passed:
-        if slot is None:
-            return Passed(argument, None)
-        return Passed(argument, slot[0], "unmet" if slot[1] and argument.name is not None else "never")
 
 
 def _one_layer(pieces: Sequence[Piece]) -> bool:

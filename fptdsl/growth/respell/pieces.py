@@ -18,6 +18,7 @@ from .slots import Slot
 from .writer import Writer
 
 Statements = tuple[syntax.Stmt, ...]
+Drop = Literal["never", "unmet", "always"]
 
 
 class Piece(Protocol):
@@ -51,7 +52,7 @@ class Passed:
 
     argument: syntax.Argument
     slot: Slot | None
-    drop: Literal["never", "unmet", "always"] = "never"
+    drop: Drop = "never"
 
     def write(self, writer: Writer) -> tuple[syntax.Argument, ...]:
         if self.drop == "always":

@@ -78,6 +78,11 @@ class Reading:
         """Go on with the definition as it is written now."""
         self.definition, self._values = definition, None
 
+    def was_special(self, param: syntax.Param) -> bool:
+        """Whether the parameter had, before growth, another value than its default."""
+        default = UNKNOWN if param.default is None else value(param.default, self.before)
+        return default is UNKNOWN or not alike(default, self.before.get(param.name, UNKNOWN))
+
     def holds(self, param: syntax.Param) -> bool:
         """Whether the parameter may be left out of the call: its default has the wanted value, or any will do."""
         if param.name not in self.wanted:
