@@ -28,8 +28,9 @@ RESNET_GROWTHS = (
     "widen layer1 to 32",
     "widen * by 2x",
     "widen layer1.*.conv1 to 24",
+    "widen * by 1.5x using net2net; deepen layer1.0.conv1 by 1",
 )
-MNIST_GROWTHS = ("widen * by 1.5x", "widen cnn.conv[0] to 48; widen cnn.fc[1] to 256", "deepen cnn.fc by 1")
+MNIST_GROWTHS = ("widen * by 1.5x", "widen cnn.conv[0] to 48 using net2net; deepen cnn.fc[1] by 1")
 
 
 class Case(NamedTuple):
