@@ -57,6 +57,21 @@ def blanked(text: str, start: int, end: int) -> str:
     return text[:start] + re.sub(r"[^\r\n]", " ", text[start:end]) + text[end:]
 
 
+HEADER = re.compile(r"\s*(?:(model|block)[ \t]+([A-Za-z_]\w*)|(grow|checkpoint)\b)")
+
+
+def blanked_before_body(text: str, start: int, brace: int) -> str:
+    """The text with the header before the ``{`` at ``brace`` blanked, but for what makes its body readable.
+
+    Of a definition the word and the name stay, of a section the word: their bodies have faults of
+    their own.  Another header leaves a group.
+    """
+    match = HEADER.match(text, start, brace)
+    if match is None:
+        return blanked(text, start, brace)
+    return blanked(text, match.end(), brace)
+
+
 def repair(source: Source, text: str, faults: Diagnostics) -> Repaired:
     """Report and repair what does not match.  ``text`` is the source's, or that with characters blanked."""
     for _ in range(_MAX_FAULTS):
@@ -129,7 +144,7 @@ def _unclosed(source: Source, text: str, start: int, stop: int, stack: list[_Ope
         "F102", f"this `{opened.char}` is never closed", Span(source, opened.at, opened.at + 1),
         hint=f"add `{closer}` at the end of the arguments" if opened.char == "(" else f"add `{closer}`",
     )
-    return blanked(text, start, stop)
+    return blanked_before_body(text, start, stop) if text[stop : stop + 1] == "{" else blanked(text, start, stop)
 
 
 # --- braces --------------------------------------------------------------------------------------

@@ -138,8 +138,9 @@ def expected(accepts: Set[str]) -> str:
 
 
 def _foreign(stop: Stop) -> Explanation | None:
-    if stop.found == "**":
-        return stop.says("F101", "`**` is not an operator", "write the product, or `**` as a segment of a path")
+    if stop.text[stop.offset - 1 : stop.offset + 1] == "**":
+        hint = "write the product, or `**` as a segment of a path"
+        return Explanation("F101", "`**` is not an operator", stop.offset - 1, stop.offset + 1, hint)
     if stop.found == "->":
         return stop.says("F101", "`->` means nothing here", "write one statement a line, and `from` for another value")
     if stop.found.isdigit() and not stop.before.strip() and stop.statement.context == "body":
@@ -233,8 +234,8 @@ def _directive(stop: Stop) -> Explanation | None:
         missing = " or ".join(f"`{word}`" for word in keywords)
         return stop.says("F101", f"{missing} is missing before `{found}`")
     if "COUNT" in accepts and found:
-        hint = "write the number with a digit before the point" if found == "." else None
-        return stop.says("F101", f"expected a number, found `{found}`", hint or "numbers of directives are written out")
+        hint = "a number has a digit before the point" if found == "." else "numbers of directives are written out"
+        return stop.says("F101", f"expected a number, found `{found}`", _near_keyword(stop) or hint)
     return None
 
 

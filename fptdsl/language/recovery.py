@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 
-from .brackets import blanked
+from .brackets import HEADER, blanked, blanked_before_body
 from .statement_map import Statement, StatementMap
 
+_SECTION = re.compile(r"\s*(?:grow|checkpoint)\b")
 _ALTERNATIVE = re.compile(r"\s*(?:else(?:[ \t]+if\b[^{};\n]*)?|shortcut)[ \t]*(?=\{)")
 
 
@@ -25,7 +27,11 @@ def without_fault(text: str, offset: int) -> str:
             end = min(end + 1, len(text))
         return blanked(text, start, end)
     close = boundaries.close(end)
-    if statement.context != "body" or not text[start:end].strip():
+    if statement.context == "top":
+        sound = _sound_header(text, start, end)
+        if sound != text:
+            return sound
+    if statement.context != "body" or not text[start:end].strip() or _SECTION.match(text, start, end):
         return _blank_alternatives(blanked(text, start, close + 1), boundaries, close + 1, whole=True)
     fixed = blanked(text, start, end)
     if statement.left == "}":
@@ -33,11 +39,24 @@ def without_fault(text: str, offset: int) -> str:
     return _blank_alternatives(fixed, boundaries, close + 1, whole=False)
 
 
+def _sound_header(text: str, start: int, end: int) -> str:
+    """The text with the header of a definition or section cut down to what is surely right."""
+    words = re.findall(r"[A-Za-z_]\w*", text[start:end])
+    near = get_close_matches(words[0], ("model", "block", "grow", "checkpoint"), n=1) if words else []
+    if near and words[0] != near[0]:
+        name = f" {words[1]}" if near[0] in ("model", "block") and len(words) > 1 else ""
+        header = near[0] + name
+        if len(header) <= end - start and (name or near[0] in ("grow", "checkpoint")):
+            blank = blanked(text, start, end)
+            return blank[:start] + header + blank[start + len(header) :]
+    return blanked_before_body(text, start, end) if HEADER.match(text, start, end) else text
+
+
 def _only_separator_missing(text: str, statement: Statement, offset: int) -> bool:
     """`} relu`: a statement right after a body, on its line."""
     word = re.match(r"[A-Za-z_]\w*", text[offset : offset + 64])
     alone = statement.left == "}" and not text[statement.start : offset].strip() and offset > statement.start
-    return alone and word is not None and word[0] not in ("else", "shortcut")
+    return alone and word is not None and not text[offset + len(word[0]) :].lstrip(" \t").startswith("{")
 
 
 def _blank_alternatives(text: str, boundaries: StatementMap, after: int, *, whole: bool) -> str:
