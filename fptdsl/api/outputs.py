@@ -41,7 +41,9 @@ def _stem(path: Path) -> str:
 def check_container(target: Path, container: str) -> None:
     """Refuse a name that says another container than the input's, in which the output is written."""
     is_safetensors = container == "safetensors"
-    if (target.suffix == ".safetensors") == is_safetensors or (is_safetensors and not _extension(target)):
+    says = target.suffix.lower()
+    fits = says == ".safetensors" if is_safetensors else says != ".safetensors"
+    if (fits or (is_safetensors and not _extension(target))) and says not in (".fpt", ".json"):
         return
     kind = "a safetensors file" if is_safetensors else "a torch file"
     wanted = ".safetensors" if is_safetensors else ".pt"
@@ -50,6 +52,6 @@ def check_container(target: Path, container: str) -> None:
             "F653",
             f"the input is {kind}, and so is the output, but {target.name} has the extension of another kind",
             path=str(target),
-            hint=f"name it {_stem(target)}{wanted}",
+            hint=f"name it {target.stem}{wanted}",
         )
     )

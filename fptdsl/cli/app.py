@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from . import status
 from .apply import apply
 from .diff import diff
 from .plan import plan
@@ -30,16 +29,13 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(invoke_without_command=True)
+@app.callback()
 def root(
-    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help(), err=True)
-        raise typer.Exit(status.USAGE)
+    """The options that stand before a command."""
 
 
 for command in (validate, show, plan, apply, diff, verify):

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from . import status
+from .streams import quiet
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -16,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _interrupted()
     except BrokenPipeError:
-        return _broken_pipe()
+        return quiet()
     except Exception as error:
         return _internal(error)
 
@@ -35,11 +36,13 @@ def _run(arguments: list[str] | None) -> int:
         return _usage(error)
     except typer.Abort:
         return _interrupted()
+    if result == status.INTERRUPTED:  # typer turns Ctrl-C into this
+        return _interrupted()
     return result if isinstance(result, int) else status.FINE
 
 
 def _usage(error: Exception) -> int:
-    """One line of what is wrong and one of where to look; ``fptdsl`` alone gets here with the help."""
+    """One line of what is wrong and one of where to look."""
     from ..views.printable import printable
 
     context = getattr(error, "ctx", None)
@@ -52,14 +55,6 @@ def _usage(error: Exception) -> int:
 def _interrupted() -> int:
     print("\nInterrupted.", file=sys.stderr)
     return status.INTERRUPTED
-
-
-def _broken_pipe() -> int:
-    """Quietly: the reader of the pipe had enough.  Nothing may be written at exit either."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
-        os.dup2(null, stream.fileno())
-    return status.BROKEN_PIPE
 
 
 def _internal(error: Exception) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..diagnostics import FptError
 from . import status
+from .streams import cannot_write, quiet
 
 if TYPE_CHECKING:
     from ..api.results import Result
@@ -58,12 +59,7 @@ def emit(document: dict[str, Any], *, as_json: bool, full: bool = False) -> None
 
             render(document, sys.stdout, full=full)
         sys.stdout.flush()
-    except BrokenPipeError:
-        raise
+    except BrokenPipeError as error:
+        raise SystemExit(quiet()) from error
     except OSError as error:
-        raise _cannot_write(error) from error
-
-
-def _cannot_write(error: OSError) -> SystemExit:
-    print(f"fptdsl: cannot write to standard output: {error.strerror}", file=sys.stderr)
-    return SystemExit(status.FAULT)
+        raise SystemExit(cannot_write(error)) from error

@@ -45,6 +45,13 @@ def render(document: dict[str, Any], file: TextIO, *, full: bool = False) -> Non
 def console_for(file: TextIO) -> Console:
     """A console as wide as the terminal or ``COLUMNS`` says; plain text with ``NO_COLOR`` or in a pipe."""
     plain = bool(os.environ.get("NO_COLOR"))
-    return Console(
+    return _Console(
         file=file, highlight=False, markup=False, emoji=False, soft_wrap=True, color_system=None if plain else "auto"
     )
+
+
+class _Console(Console):
+    """rich ends the program itself when nobody reads the output; the caller decides that here."""
+
+    def on_broken_pipe(self) -> None:
+        raise  # rich calls this while it handles BrokenPipeError

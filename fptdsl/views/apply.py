@@ -6,7 +6,7 @@ from typing import Any
 
 from . import words
 from .page import Page
-from .plan import advice, no_changes, notes, totals
+from .plan import advice, arrows, no_changes, notes, totals
 from .verify import verification
 
 
@@ -23,7 +23,7 @@ def apply(document: dict[str, Any], page: Page) -> None:
     )
     page.section("steps")
     for step in document["steps"]:
-        page.line(f"{step['directive']}: {step['summary']} · {step['method']} · {step['exactness']}", indent=2)
+        page.line(f"{step['directive']}: {arrows(step['summary'])} · {step['method']} · {step['exactness']}", indent=2)
     notes(document, page)
     verification(document["verification"], page)
     totals(total, page)

@@ -109,7 +109,7 @@ def origin(tensor: dict[str, Any]) -> str:
     whole: list[str] = []
     rows = (tensor["new_shape"] or [1])[0]
     for part in tensor["parts"]:
-        how = HOW.get(part["how"], part["how"])
+        how = f"all {part['how']}" if part["how"][:1].isdigit() else HOW.get(part["how"], part["how"])
         last = part["stop"] - 1
         if tensor["action"] == "add" and (part["start"], part["stop"]) == (0, rows) and not part["axis"] and not whole:
             whole.append(how)

@@ -57,7 +57,12 @@ def _steps(steps: list[dict[str, Any]], page: Page) -> None:
 
 
 def _result(step: dict[str, Any]) -> list[Piece]:
-    return [f"{step['summary']} · {step['method']} · ", (step["exactness"], CLASSES[step["exactness"]][0])]
+    return [f"{arrows(step['summary'])} · {step['method']} · ", (step["exactness"], CLASSES[step["exactness"]][0])]
+
+
+def arrows(text: str) -> str:
+    """``32 -> 64`` of the documents, which are ASCII where they can be, as ``32 → 64``."""
+    return text.replace(" -> ", " → ")
 
 
 def _ties(ties: list[dict[str, Any]], shown: int | None, page: Page) -> None:

@@ -1,0 +1,75 @@
+"""Ctrl-C in the middle of ``apply``: exit status 130 and nothing left behind."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from cli import tiny
+from cli.conftest import Run
+
+STAGES = [
+    "fptdsl.api.growing.planned",
+    "fptdsl.checkpoint.write_checkpoint",
+    "fptdsl.proof.verify_plan",
+    "fptdsl.api.growing.receipt",
+    "fptdsl.checkpoint.Publication.commit",
+]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("fault", [KeyboardInterrupt, ZeroDivisionError])
+def test_interrupted_at_every_stage(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, stage: str, fault: type[BaseException]
+) -> None:
+    import fptdsl.api.growing
+    import fptdsl.proof  # noqa: F401
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise fault
+
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with monkeypatch.context() as patched:
+        patched.setattr(stage, interrupt)
+        status, out, _ = run("apply", "grow.fpt", "tiny.pt")
+    assert (status, out) == (130 if fault is KeyboardInterrupt else 70, "")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert run("apply", "grow.fpt", "tiny.pt")[0] == 0
+
+
+def test_a_real_interrupt_while_writing(tmp_path: Path) -> None:
+    (tmp_path / "big.fpt").write_text(
+        "model Big {\n  input x: float[1500]\n"
+        + "".join(f"  fc{n}: linear(1500)\n  relu\n" for n in range(12))
+        + "  out: linear(3)\n}\n"
+    )
+    state = {}
+    for n in range(12):
+        state[f"fc{n}.weight"] = torch.full((1500, 1500), 0.001 * n)
+        state[f"fc{n}.bias"] = torch.zeros(1500)
+    state |= {"out.weight": torch.ones(3, 1500), "out.bias": torch.zeros(3)}
+    torch.save(state, tmp_path / "big.pt")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    running = subprocess.Popen(
+        [sys.executable, "-m", "fptdsl", "apply", "big.fpt", "big.pt", "--grow", "widen * by 1.1x"],
+        cwd=tmp_path,
+        env=tiny.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with running:
+        deadline = time.monotonic() + 60
+        while running.poll() is None and not list(tmp_path.glob(".*.partial")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=60)
+    assert (running.returncode, out) == (130, "")
+    assert err.strip() == "Interrupted."
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
