@@ -108,9 +108,13 @@ def _values(source: Checkpoint, slots: Sequence[Slot]) -> tuple[dict[str, Any], 
         blank = torch.empty(tensor.shape, dtype=getattr(torch, tensor.dtype))
         fresh[blank.untyped_storage()._cdata] = tensor
         values[slot.raw] = _wrapped(blank, old[slot.old] if slot.old is not None else _like(source, tensor.name))
+    old_of = {slot.raw: slot.old for slot in slots}
     for slot in slots:
         if slot.same_as is not None:
-            values[slot.raw] = _sharing(values[slot.same_as], old[slot.old] if slot.old is not None else None)
+            mine = old[slot.old] if slot.old is not None else None
+            theirs = old_of[slot.same_as]
+            one = mine is None or (theirs is not None and mine is old[theirs])
+            values[slot.raw] = values[slot.same_as] if one else _sharing(values[slot.same_as], mine)
     return values, fresh
 
 
@@ -131,9 +135,7 @@ def _wrapped(tensor: Any, like: Any) -> Any:
 
 
 def _sharing(owner: Any, old: Any) -> Any:
-    """What stands under a key that shares the storage of ``owner``; ``old`` stood there before."""
-    if old is None or old is owner:
-        return owner
+    """An object of its own over the storage of ``owner``, for a key under which ``old`` stood."""
     if old.untyped_storage()._cdata == owner.untyped_storage()._cdata:
         return old
     return _wrapped(owner.detach(), old)
