@@ -67,8 +67,10 @@ def test_commands_print_what_the_page_says(text: str, tmp_path: Path) -> None:
             continue
         line = f"{sys.executable} -m {command}"
         done = subprocess.run(line, shell=True, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        assert [row.rstrip() for row in done.stdout.strip().splitlines()] == [
+        faulty = expected.startswith("error[")
+        assert done.returncode == int(faulty), done.stderr
+        said = done.stderr if faulty else done.stdout
+        assert [row.rstrip() for row in said.strip().splitlines()] == [
             row.rstrip() for row in expected.strip().splitlines()
         ], f"`{command}` prints something else now"
 
