@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..architecture.graph import Graph, Tensor
-from ..diagnostics import Diagnostic, Diagnostics
+from ..diagnostics import Diagnostic, Diagnostics, FptError
 from .checkpoint import Checkpoint
 from .dtypes import FLOATS, INTEGERS
 from .naming_faults import missing, unexpected
@@ -31,9 +31,9 @@ def hold_against(checkpoint: Checkpoint, graph: Graph) -> tuple[Diagnostic, ...]
     both = [(name, tensor) for name, tensor in graph.tensors.items() if name in checkpoint]
     _add(found, "tensors have another shape", (shape_fault(checkpoint, graph, tensor) for _, tensor in both))
     _add(found, "tensors have a type that cannot be grown", (_type_fault(checkpoint, graph, t) for _, t in both))
-    found.check()
+    _raise(found)
     _add(found, "tensors have bad values", (bad_values(checkpoint, name) for name, _ in both))
-    found.check()
+    _raise(found)
     return tuple(_shared(checkpoint, graph))
 
 
@@ -44,6 +44,12 @@ def _add(found: Diagnostics, what: str, faults: Iterable[Diagnostic | None]) -> 
     if len(items) > LISTED:
         last = items[LISTED]
         found.add(last.code, f"and {len(items) - LISTED} more {what}", path=last.path)
+
+
+def _raise(found: Diagnostics) -> None:
+    """Raise what was found kind by kind, each with its "and 5 more" at its end (not in the order of places)."""
+    if found.errors:
+        raise FptError(*found.errors)
 
 
 def _type_fault(checkpoint: Checkpoint, graph: Graph, tensor: Tensor) -> Diagnostic | None:
