@@ -72,18 +72,20 @@ class Validator:
     def __init__(self, faults: Faults) -> None:
         self._faults = faults
         self._known: dict[tuple[str, str], Args] = {}
+        self._fields: dict[str, tuple[str, ...]] = {}
 
     def args(
         self, operation: type[Operation], arguments: Sequence[syntax.Argument], names: Mapping[str, Any],
         span: Span | None,
     ) -> Args | None:
         """The operation's model, or None after reporting what is wrong with the arguments."""
-        bound = bind(operation.name, arguments, tuple(operation.Args.model_fields), names, self._faults)
-        if bound is None:
+        fields = self._fields.get(operation.name)
+        if fields is None:
+            fields = self._fields[operation.name] = tuple(operation.Args.model_fields)
+        bound = bind(operation.name, arguments, fields, names, self._faults)
+        if bound is None or POISON in bound[0].values():
             return None
         values, spans = bound
-        if POISON in values.values():
-            return None
         # ``repr`` and not the values: 1, 1.0 and True are equal but not alike.
         key = (operation.name, repr(values))
         if key not in self._known:

@@ -11,8 +11,10 @@ from ..language import syntax
 from ..language.document import Document
 from .arguments import MAX_SIZE, Args
 from .binding import Validator
+from .collector import paused
 from .expressions import POISON, describe, evaluate
 from .faults import Faults
+from .lower import lower_into
 from .naming import name_all, visit
 from .ops import OPERATIONS
 from .parameters import block_values, model_values
@@ -40,12 +42,11 @@ def elaborate(
         text = document.sources[0] if document.sources else None
         raise FptError(*_no_model(text.name if text else None))
     faults = Faults()
-    network = _Elaborator(document.blocks, faults).network(document, document.model, settings or {}, config or {})
-    wire(network, faults)
-    if faults:
-        from .lower import lower_into
-
-        lower_into(network, faults)
+    with paused():
+        network = _Elaborator(document.blocks, faults).network(document, document.model, settings or {}, config or {})
+        wire(network, faults)
+        if faults:
+            lower_into(network, faults)
     faults.check()
     return network
 
@@ -199,6 +200,10 @@ class _Elaborator:
 
     def input(self, statement: syntax.Input, context: _Context, common: dict[str, Any]) -> Tree:
         dims: list[int | str] = []
+        if not statement.dims:
+            hint = "the batch axis is implied; a single number for each sample is `[1]`"
+            self.faults.add("F234", f"input `{statement.name}` has no sizes", statement.span, hint=hint)
+            return self.broken(statement, context)
         for dim in statement.dims:
             if isinstance(dim, syntax.Name) and dim.name not in context.names:
                 dims.append(dim.name)

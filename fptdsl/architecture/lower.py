@@ -8,6 +8,7 @@ pass in the order of the text (``docs/maths.md`` section 3).
 from __future__ import annotations
 
 from ..diagnostics import Span
+from .collector import paused
 from .faults import Faults
 from .free import FreeSizes
 from .graph import Event, Graph, Node, Region, Value
@@ -23,7 +24,8 @@ from .wiring import Step, Wiring, wire
 def lower(network: Network) -> Graph:
     """The graph of a network.  Raises :class:`FptError` with every operation whose shapes do not fit."""
     faults = Faults()
-    graph = lower_into(network, faults)
+    with paused():
+        graph = lower_into(network, faults)
     faults.check()
     return graph
 
