@@ -59,9 +59,7 @@ class AxisMap:
 def leaf_map(size: int, table: Table | None) -> AxisMap:
     if table is None:
         here = np.arange(size)
-        return AxisMap(
-            size, here, here, here, np.full(size, FRESH), np.full(size, ZERO), np.zeros(size), np.ones(size)
-        )
+        return AxisMap(size, here, here, here, np.full(size, FRESH), np.full(size, ZERO), np.zeros(size), np.ones(size))
     classes = np.asarray(table.classes, dtype=np.int64)
     fresh = classes >= table.old
     donors = np.asarray((*range(table.old), *table.donors), dtype=np.int64)

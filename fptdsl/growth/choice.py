@@ -77,8 +77,12 @@ def _method(
     using = request.using if request is not None else None
     if using is not None and using.method not in WIDENING:
         known = ", ".join(WIDENING)
-        diagnostics.add("F311", f"`{using.method}` is not a method of widening", using.span or _span(request),
-                        hint=did_you_mean(using.method, WIDENING) or f"methods of widening: {known}")
+        diagnostics.add(
+            "F311",
+            f"`{using.method}` is not a method of widening",
+            using.span or _span(request),
+            hint=did_you_mean(using.method, WIDENING) or f"methods of widening: {known}",
+        )
         return None, {}, ""
     if using is not None:
         method, options = WIDENING[using.method], options_of(using)
@@ -102,11 +106,17 @@ def _span(request: Request | None) -> Any:
 
 
 def _refuse(
-    fact: Facts, method: str, reason: Illegal, request: Request | None, using: syntax.Using | None,
+    fact: Facts,
+    method: str,
+    reason: Illegal,
+    request: Request | None,
+    using: syntax.Using | None,
     diagnostics: Diagnostics,
 ) -> None:
     place = fact.space.home or "these units"
     diagnostics.add(
-        "F310", f"the units of `{place}` cannot be widened with `{method}`: {reason.reason}",
-        (using.span if using is not None else None) or _span(request), hint=reason.hint,
+        "F310",
+        f"the units of `{place}` cannot be widened with `{method}`: {reason.reason}",
+        (using.span if using is not None else None) or _span(request),
+        hint=reason.hint,
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from itertools import pairwise
+from typing import Any, cast
 
 from ..architecture.graph import Graph, Region
 from ..architecture.ops import OPERATIONS
@@ -73,7 +74,6 @@ class _Editor:
         self.parents = parents(network)
         self.insertions = Insertions()
         self.units: list[Unit] = []
-        self.taken = {name for name in graph.regions}
 
     def place(self, request: Request, directive: syntax.Deepen, targets: tuple[str, ...]) -> None:
         if not targets:
@@ -93,22 +93,29 @@ class _Editor:
         if directive.name is not None:
             raise Refused("F324", f"the elements of `{region.name}` have numbers, not names", "leave `as` out")
         if directive.to is not None:
-            raise Refused("F323", "`to` sets the width of an inserted layer, not of a block",
-                          f"write a second line: `widen {region.name} to {directive.to}`")
+            raise Refused(
+                "F323",
+                "`to` sets the width of an inserted layer, not of a block",
+                f"write a second line: `widen {region.name} to {directive.to}`",
+            )
         if not tree.children:
             raise Refused("F320", f"`{region.name}` has no element to model new ones on")
         count = len(tree.children)
         gaps = element_positions(directive, count)
         if gaps is None:
-            raise Refused("F323", f"`{region.name}` has the elements 0 to {count - 1}, so nothing comes after {directive.after}",
-                          f"use a number below {count}, or `at end`")
+            raise Refused(
+                "F323",
+                f"`{region.name}` ends with element {count - 1}, so nothing comes after {directive.after}",
+                f"use a number below {count}, or `at end`",
+            )
         models = templates(self.graph, region, tree, self.graph.network)
         shift = 0
         for after, number in gaps:
             template = models.near(after)
             if template is None:
                 raise Refused(
-                    "F322", f"every element of `{region.name}` changes the shape, and one that does cannot be the identity",
+                    "F322",
+                    f"every element of `{region.name}` changes the shape, so a new one cannot be the identity",
                     "deepen a stage that has an element which keeps the shape",
                 )
             self._fits(region, tree, after, template)
@@ -132,8 +139,8 @@ class _Editor:
         if wanted is not None and value is not None and value.shape != wanted:
             raise Refused(
                 "F322",
-                f"nothing can be inserted here: `{region.name}` is entered with {_shown(value.shape)} and its elements keep "
-                f"{_shown(wanted)}; the element that changes the shape comes first",
+                f"nothing can be inserted here: `{region.name}` is entered with {_shown(value.shape)} and its "
+                f"elements keep {_shown(wanted)}; the element that changes the shape comes first",
                 "insert behind it: `at end`, or `after 0`",
             )
 
@@ -141,14 +148,20 @@ class _Editor:
 
     def _siblings(self, request: Request, directive: syntax.Deepen, regions: list[Region]) -> None:
         if directive.place is not None:
-            raise Refused("F323", f"`{regions[0].name}` is not a repeat, so new layers go right after it",
-                          "leave out `at`, `after` and `interleaved`")
+            raise Refused(
+                "F323",
+                f"`{regions[0].name}` is not a repeat, so new layers go right after it",
+                "leave out `at`, `after` and `interleaved`",
+            )
         runs = [self._run(region) for region in regions]
-        for first, second in zip(runs, runs[1:]):
+        for first, second in pairwise(runs):
             _, siblings, position = self.parents[id(first[-1])]
             if position + 1 >= len(siblings) or siblings[position + 1] is not second[0]:
-                raise Refused("F323", f"`{regions[0].name}` and `{regions[1].name}` are not neighbours",
-                              "name layers that follow one another, or deepen each on its own")
+                raise Refused(
+                    "F323",
+                    f"`{regions[0].name}` and `{regions[1].name}` are not neighbours",
+                    "name layers that follow one another, or deepen each on its own",
+                )
         run = [node for part in runs for node in part]
         residual = isinstance(run[0], Scope)
         output = self._output(regions[-1], run)
@@ -167,13 +180,17 @@ class _Editor:
                 raise Refused(
                     "F322",
                     f"`{region.name}` changes the shape from {_shown(ends[0].shape)} to {_shown(ends[1].shape)}, "  # type: ignore[union-attr]
-                    "so a copy of it cannot be the identity", "name a layer, block or repeat inside it",
+                    "so a copy of it cannot be the identity",
+                    "name a layer, block or repeat inside it",
                 )
             return [tree]
         if not isinstance(tree, Layer) or OPERATIONS[tree.op].affine != "map":
             op = tree.op if isinstance(tree, Layer) else type(tree).__name__.lower()
-            raise Refused("F320", f"`{region.name}` ({op}) is not a layer that can be repeated",
-                          "name a convolution, a linear layer, a block or a repeat")
+            raise Refused(
+                "F320",
+                f"`{region.name}` ({op}) is not a layer that can be repeated",
+                "name a convolution, a linear layer, a block or a repeat",
+            )
         _, siblings, position = self.parents[id(tree)]
         run: list[Tree] = [tree]
         scope = self.parents[id(tree)][0]
@@ -236,8 +253,9 @@ class _Editor:
 
 def _alike(tree: Scope) -> bool:
     """A ``sequential`` of calls of one block."""
-    blocks = {child.block_name if isinstance(child, Scope) and child.kind == "block" else None for child in tree.children}
-    return tree.kind == "sequential" and len(blocks) == 1 and None not in blocks
+    calls = [child for child in tree.children if isinstance(child, Scope) and child.kind == "block"]
+    blocks = {child.block_name for child in calls}
+    return tree.kind == "sequential" and len(blocks) == 1 and len(calls) == len(tree.children)
 
 
 def _is_run(scope: Scope) -> bool:
@@ -260,14 +278,17 @@ def _keeping(scope: Scope, output: tuple[int, ...]) -> Scope:
 
 def keeping(layer: Layer, output: tuple[int, ...]) -> Any:
     """The arguments of an inserted layer: stride 1, dilation 1, the same groups, size-keeping padding."""
-    args = layer.args
+    args = cast(Any, layer.args)  # the arguments of a convolution or a linear layer
     change: dict[str, Any] = {}
     if hasattr(args, "kernel_size"):
         dims = type(args).dims if hasattr(type(args), "dims") else len(output) - 1
         kernel = per_axis(args.kernel_size, dims)
         if any(k % 2 == 0 for k in kernel):
-            raise Refused("F321", f"a kernel of {'x'.join(map(str, kernel))} has no centre, so there is no centred identity",
-                          "deepen a layer with odd kernel sizes")
+            raise Refused(
+                "F321",
+                f"a kernel of {_shown(kernel)} has no centre, so there is no centred identity",
+                "deepen a layer with odd kernel sizes",
+            )
         padding = tuple(k // 2 for k in kernel)
         change["stride"], change["dilation"] = 1, 1
         if args.padding != "same":

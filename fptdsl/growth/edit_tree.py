@@ -117,8 +117,6 @@ def trees_of(nodes: list[Tree]) -> set[int]:
     return found
 
 
-
-
 def parents(network: Network) -> dict[int, tuple[Scope | None, tuple[Tree, ...], int]]:
     """For every node (by id): its scope, the list of siblings that it is in, and its position there."""
     found: dict[int, tuple[Scope | None, tuple[Tree, ...], int]] = {}

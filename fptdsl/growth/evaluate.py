@@ -6,31 +6,18 @@ where the first axis is not the one that is summed over.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from .axes import FRESH, AxisMap, Maps
+from .axes import FRESH, AxisMap, Ints, Maps
 from .grid import Float64, Raw, is_floating, store, widen_raw
 from .law import split_reader
 from .plan import Plan, TensorPlan
 from .random import Stream, symmetric
 from .recipe import Recipe, Source
+from .source import CHUNK_BYTES, Weights, deviation
 from .starts import start_rows
-
-CHUNK_BYTES = 1 << 23
-"""Size of a chunk in float64."""
-
-
-class Weights(Protocol):
-    """Where old values come from: a checkpoint by the spec's keys."""
-
-    def rows(self, name: str, start: int, stop: int) -> Raw: ...
-
-    def dtype(self, name: str) -> str: ...
-
-    def shape(self, name: str) -> tuple[int, ...]: ...
 
 
 class Evaluator:
@@ -118,7 +105,7 @@ class Evaluator:
         if all(m.plain for m in maps):
             return start_rows(recipe.start, rows, self.source, dtype, Stream(self.seed, tensor.name, "start"))
         if recipe.roles[0] == "reads":
-            return self._transposed(tensor, maps, dtype)[rows]
+            return np.asarray(self._transposed(tensor, maps, dtype)[rows])
         return self._grown_rows(tensor, maps, rows, dtype)
 
     def _transposed(self, tensor: TensorPlan, maps: list[AxisMap], dtype: str | None) -> Float64:
@@ -132,9 +119,8 @@ class Evaluator:
         swapped = [maps[i] for i in order]
         roles = [recipe.roles[i] for i in order]
         if len(maps) == 1:
-            return split_reader(
-                values, maps[0], self._deviation(recipe), dtype, Stream(self.seed, tensor.name, "split"), rows
-            )[0]
+            stream = Stream(self.seed, tensor.name, "split")
+            return np.asarray(split_reader(values, maps[0], self._deviation(recipe), dtype, stream, rows)[0])
         grown = self._apply(tensor, recipe, swapped, roles, rows, lambda needed: values[needed], dtype)
         return np.swapaxes(grown, 0, 1)
 
@@ -142,7 +128,12 @@ class Evaluator:
         recipe = tensor.recipe
         assert recipe is not None
         return self._apply(
-            tensor, recipe, maps, list(recipe.roles), rows, lambda needed: self._start(recipe, needed, tensor, dtype),
+            tensor,
+            recipe,
+            maps,
+            recipe.roles,
+            rows,
+            lambda needed: self._start(recipe, needed, tensor, dtype),
             dtype,
         )
 
@@ -150,8 +141,14 @@ class Evaluator:
         return start_rows(recipe.start, rows, self.source, dtype, Stream(self.seed, tensor.name, "start"))
 
     def _apply(
-        self, tensor: TensorPlan, recipe: Recipe, maps: list[AxisMap], roles: list[str], rows: np.ndarray,
-        old_rows: object, dtype: str | None,
+        self,
+        tensor: TensorPlan,
+        recipe: Recipe,
+        maps: list[AxisMap],
+        roles: Sequence[str],
+        rows: np.ndarray,
+        old_rows: Callable[[Ints], Float64],
+        dtype: str | None,
     ) -> Float64:
         """Rows ``rows`` of the grown tensor: readers split first, then rows copied, so that copies are equal."""
         first = maps[0]
@@ -165,7 +162,7 @@ class Evaluator:
         copies = source >= 0
         deviation = self._deviation(recipe)
         if copies.any():
-            values = old_rows(source[copies])  # type: ignore[operator]
+            values = old_rows(source[copies])
             for axis in range(1, len(maps)):
                 if not maps[axis].plain:
                     stream = Stream(self.seed, tensor.name, "split", str(axis))
@@ -179,15 +176,22 @@ class Evaluator:
         return result
 
     def _fresh_rows(
-        self, tensor: TensorPlan, recipe: Recipe, first: AxisMap, positions: np.ndarray, tail: tuple[int, ...],
-        role: str, deviation: float, old_rows: object,
+        self,
+        tensor: TensorPlan,
+        recipe: Recipe,
+        first: AxisMap,
+        positions: np.ndarray,
+        tail: tuple[int, ...],
+        role: str,
+        deviation: float,
+        old_rows: Callable[[Ints], Float64],
     ) -> Float64:
         """Rows of new classes, by what the tensor is."""
         shape = (len(positions), *tail)
         zeroed = first.writer[positions] != FRESH
         column = (-1, *(1,) * len(tail))
         if recipe.init in ("scale", "mean", "variance", "slope"):
-            values = np.asarray(old_rows(first.donor[positions])).reshape(shape)  # type: ignore[operator]
+            values = np.asarray(old_rows(first.donor[positions])).reshape(shape)
             return np.where(zeroed.reshape(column), 0.0, values) if recipe.init == "mean" else values
         if recipe.init == "kernel":
             length = int(np.prod(tail, dtype=np.int64))
@@ -197,8 +201,14 @@ class Evaluator:
         return np.zeros(shape)
 
     def _add_noise(
-        self, values: Float64, tensor: TensorPlan, recipe: Recipe, first: AxisMap, rows: np.ndarray,
-        representative: np.ndarray, deviation: float,
+        self,
+        values: Float64,
+        tensor: TensorPlan,
+        recipe: Recipe,
+        first: AxisMap,
+        rows: np.ndarray,
+        representative: np.ndarray,
+        deviation: float,
     ) -> None:
         """Noise on the incoming kernel of every copy but the first (W-7)."""
         if recipe.init != "kernel" or not first.noise.any():
@@ -225,7 +235,13 @@ class Evaluator:
 
 
 def _along(
-    values: Float64, axis: int, axis_map_: AxisMap, role: str, sigma: float, dtype: str | None, stream: Stream,
+    values: Float64,
+    axis: int,
+    axis_map_: AxisMap,
+    role: str,
+    sigma: float,
+    dtype: str | None,
+    stream: Stream,
     rows: np.ndarray,
 ) -> Float64:
     """One further axis of the rows widened: split when it is summed over, else copied."""
@@ -242,18 +258,3 @@ def _gather(source: Weights, name: str, positions: np.ndarray) -> Raw:
     block = source.rows(name, low, high)
     here = positions - low
     return block if len(here) == len(block) and np.array_equal(here, np.arange(len(block))) else block[here]
-
-
-def deviation(source: Weights, name: str) -> float:
-    """The standard deviation of all values of an old tensor, read in pieces."""
-    shape, dtype = source.shape(name), source.dtype(name)
-    rows = shape[0] if shape else 1
-    step = max(1, CHUNK_BYTES // (8 * max(1, int(np.prod(shape[1:], dtype=np.int64)))))
-    count, total, square = 0, 0.0, 0.0
-    for start in range(0, rows, step):
-        values = widen_raw(source.rows(name, start, min(start + step, rows)), dtype)
-        count += values.size
-        total += float(values.sum())
-        square += float((values * values).sum())
-    mean = total / max(count, 1)
-    return float(np.sqrt(max(square / max(count, 1) - mean * mean, 0.0)))

@@ -27,7 +27,7 @@ def ulp(values: Float64, dtype: str) -> Float64:
     """The distance between neighbours of ``dtype`` at each value (subnormals included)."""
     _, exponent = np.frexp(values)
     exponent = np.maximum(exponent - 1, MIN_EXPONENT[dtype]) - MANTISSA[dtype]
-    return np.ldexp(1.0, exponent)
+    return np.asarray(np.ldexp(1.0, exponent), dtype=np.float64)
 
 
 def widen_raw(raw: Raw, dtype: str) -> Float64:

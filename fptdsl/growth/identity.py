@@ -45,8 +45,14 @@ class Identity:
 class Solver:
     """Finds the identity of one inserted part, from ``source`` to an output value."""
 
-    def __init__(self, source: Value, nodes: list[Node], same_as: Mapping[Value, Value], old: Mapping[str, str],
-                 statistics: str = "auto") -> None:
+    def __init__(
+        self,
+        source: Value,
+        nodes: list[Node],
+        same_as: Mapping[Value, Value],
+        old: Mapping[str, str],
+        statistics: str = "auto",
+    ) -> None:
         self.source = source
         self.nodes = set(nodes)
         self.same_as = same_as
@@ -91,8 +97,13 @@ class Solver:
     def _equal_sum(self, node: Node) -> None:
         reasons: list[NoIdentity] = []
         for position, operand in enumerate(node.inputs):
-            kept = Identity(dict(self.found.starts), self.found.eval_only, list(self.found.zeroed),
-                            list(self.found.dirac), self.found.unit_statistics)
+            kept = Identity(
+                dict(self.found.starts),
+                self.found.eval_only,
+                list(self.found.zeroed),
+                list(self.found.dirac),
+                self.found.unit_statistics,
+            )
             try:
                 # The operand that comes straight from the input is the natural one; others must vanish.
                 self.equal(operand)
@@ -118,8 +129,9 @@ class Solver:
         if len(shape) > 2:
             dims = len(shape) - 2
             if any(k % 2 == 0 for k in shape[2:]):
-                raise NoIdentity(f"a kernel of {_shown(shape[2:])} has no centre, so no centred identity",
-                                 "use odd kernel sizes")
+                raise NoIdentity(
+                    f"a kernel of {_shown(shape[2:])} has no centre, so no centred identity", "use odd kernel sizes"
+                )
             if any(s != 1 for s in per_axis(getattr(args, "stride", 1), dims)):
                 raise NoIdentity(f"`{node.name}` has a stride")
         self.found.starts[weight.name] = Dirac(shape, groups)
@@ -142,8 +154,13 @@ class Solver:
                 tensor = node.tensors[part]
                 scale, shift = behind if behind is not None and affine else (None, None)
                 self.found.starts[tensor.name] = IdentityNorm(
-                    part, tensor.shape, float(args.eps), "unit" if scale is None else "gauss",  # type: ignore[arg-type, attr-defined]
-                    scale, shift, affine,
+                    part,
+                    tensor.shape,
+                    float(getattr(args, "eps", 0.0)),
+                    "unit" if scale is None else "gauss",
+                    scale,
+                    shift,
+                    affine,
                 )
         self.found.eval_only = True
 
@@ -172,7 +189,8 @@ class Solver:
         if activation.idempotent:
             raise NoIdentity(
                 f"`{node.op}` would change what comes in: the input of the inserted part is not the output of a "
-                f"`{node.op}`", f"insert it where a `{node.op}` has just been applied",
+                f"`{node.op}`",
+                f"insert it where a `{node.op}` has just been applied",
             )
         raise NoIdentity(
             f"`{node.op}` is not idempotent: applied twice it is not what it is once",
@@ -228,5 +246,3 @@ def part_of(graph: Graph, trees: set[int]) -> list[Node]:
     """The nodes whose tree node is one of ``trees`` (by id), with all between the first and the last."""
     orders = [position for position, node in enumerate(graph.nodes) if id(node.tree) in trees]
     return graph.nodes[min(orders) : max(orders) + 1] if orders else []
-
-

@@ -84,11 +84,16 @@ def _solve(unit: Unit, middle: Graph, same_as: dict[Value, Value], old_keys: Map
     same_as[output] = same_as.get(source, source)
     method = "zero" if identity.zeroed else "net2net"
     if using is not None and using.method not in METHODS:
-        raise NoIdentity(f"`{using.method}` is not available for deepening in this version",
-                         "`net2net` deepens layers and `zero` deepens residual blocks")
+        raise NoIdentity(
+            f"`{using.method}` is not available for deepening in this version",
+            "`net2net` deepens layers and `zero` deepens residual blocks",
+        )
     if using is not None and using.method != method:
-        what = "a residual block starts as the identity by a zero branch" if method == "zero" else (
-            "there is no residual sum whose branch could be zero")
+        what = (
+            "a residual block starts as the identity by a zero branch"
+            if method == "zero"
+            else ("there is no residual sum whose branch could be zero")
+        )
         raise NoIdentity(f"`{using.method}` does not apply here: {what}", f"use `{method}`")
     starts, final = dict(identity.starts), set()
     for node in nodes:
@@ -116,6 +121,3 @@ def _free(node: Node, suffix: str, old_keys: Mapping[str, str], middle: Graph) -
 
 def _shown(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape))
-
-
-

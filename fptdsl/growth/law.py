@@ -64,9 +64,7 @@ def _share(
     new[:, members[np.arange(len(members)), counts - 1]] = remainder
 
 
-def _weights(
-    members: np.ndarray, counts: np.ndarray, split: str, stream: Stream, rows: np.ndarray
-) -> Float64:
+def _weights(members: np.ndarray, counts: np.ndarray, split: str, stream: Stream, rows: np.ndarray) -> Float64:
     """Shares ``[rows or 1, classes, members]`` that sum to one in each class (W-1, W-2).
 
     Dirichlet(1, ..., 1) draws, moved towards the equal share so that none is below ``0.1 / m``.
@@ -74,12 +72,12 @@ def _weights(
     valid = members >= 0
     equal = valid / counts[:, None]
     if split == "equal":
-        return equal[None]
+        return np.asarray(equal[None], dtype=np.float64)
     length = members.size
     numbers = rows if split == "element" else np.zeros(1, dtype=np.int64)
     draws = -np.log1p(-stream.uniform_rows(numbers, length)).reshape(-1, *members.shape)
     draws = np.where(valid, draws + 1e-12, 0.0)
-    return 0.1 * equal + 0.9 * draws / draws.sum(axis=2, keepdims=True)
+    return np.asarray(0.1 * equal + 0.9 * draws / draws.sum(axis=2, keepdims=True), dtype=np.float64)
 
 
 def _fill_fresh(

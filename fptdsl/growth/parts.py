@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 
 import numpy as np
 
@@ -47,7 +48,7 @@ def _ranges(axis: int, here: AxisMap, role: str, init: str) -> list[Part]:
     words = {0: OLD, 1: COPY}
     return [
         Part(axis, start, stop, words.get(int(codes[start])) or _fresh(here, start, role, init))
-        for start, stop in zip(edges, edges[1:])
+        for start, stop in pairwise(edges)
     ]
 
 

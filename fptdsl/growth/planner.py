@@ -59,7 +59,8 @@ def insert_layers(draft: Draft) -> None:
 
 
 def start_as_identity(draft: Draft) -> None:
-    assert draft.deepened is not None and draft.middle is not None
+    assert draft.deepened is not None
+    assert draft.middle is not None
     draft.inserted = solve_identities(draft.deepened.units, draft.graph, draft.middle, draft.diagnostics)
 
 
@@ -71,14 +72,17 @@ def settle_widths(draft: Draft) -> None:
 
 def choose_methods(draft: Draft) -> None:
     """The table of every Space that grows."""
-    assert draft.middle is not None and draft.widths is not None
+    assert draft.middle is not None
+    assert draft.widths is not None
     draft.choices = choose(draft.middle, draft.widths, draft.requests.widen, draft.seed, draft.diagnostics)
     draft.diagnostics.check()
 
 
 def write_plan(draft: Draft) -> None:
     """The grown network, a recipe for each of its tensors, and the steps in words."""
-    assert draft.middle is not None and draft.widths is not None and draft.deepened is not None
+    assert draft.middle is not None
+    assert draft.widths is not None
+    assert draft.deepened is not None
     network = grown_network(draft.deepened.network, draft.middle, draft.widths.sizes)
     grown = lower(network)
     tables = {space: choice.table for space, choice in draft.choices.items()}

@@ -55,4 +55,4 @@ class Stream:
 
 def symmetric(uniform: Float64, deviation: float) -> Float64:
     """Uniform values in [0, 1) as uniform values around 0 with that standard deviation (W-3)."""
-    return (uniform * 2.0 - 1.0) * (np.sqrt(3.0) * deviation)
+    return np.asarray((uniform * 2.0 - 1.0) * (np.sqrt(3.0) * deviation), dtype=np.float64)

@@ -36,8 +36,13 @@ def tensor_plans(
 
 
 def _plan(
-    name: str, tensor: Tensor, before: Tensor, old_key: str | None, start: tuple[Start, bool] | None,
-    tables: Mapping[Space, Table], maps: Maps,
+    name: str,
+    tensor: Tensor,
+    before: Tensor,
+    old_key: str | None,
+    start: tuple[Start, bool] | None,
+    tables: Mapping[Space, Table],
+    maps: Maps,
 ) -> TensorPlan:
     axes = tuple(axis_of(term, tables) for term in before.axes)
     if old_key is not None:
@@ -82,10 +87,13 @@ def _agree(name: str, recipe: Recipe, maps: Maps, tensor: Tensor) -> None:
     """The shape that the tables give is the shape of the grown network, or the plan is at fault."""
     predicted = tuple(maps(axis).new for axis in recipe.axes)
     if predicted != tensor.shape:
-        raise FptError(Diagnostic(
-            "F340", f"`{name}` would be {predicted} by its recipe and is {tensor.shape} in the grown network",
-            hint="this is a fault of the planner; nothing was written",
-        ))
+        raise FptError(
+            Diagnostic(
+                "F340",
+                f"`{name}` would be {predicted} by its recipe and is {tensor.shape} in the grown network",
+                hint="this is a fault of the planner; nothing was written",
+            )
+        )
 
 
 def _check_sources(old: Graph, plans: Sequence[TensorPlan]) -> None:
@@ -93,5 +101,10 @@ def _check_sources(old: Graph, plans: Sequence[TensorPlan]) -> None:
     used = {plan.source for plan in plans if plan.source is not None}
     lost = [name for name in old.tensors if name not in used]
     if lost:
-        raise FptError(Diagnostic("F340", f"`{lost[0]}` has no place in the grown network",
-                                  hint="this is a fault of the planner; nothing was written"))
+        raise FptError(
+            Diagnostic(
+                "F340",
+                f"`{lost[0]}` has no place in the grown network",
+                hint="this is a fault of the planner; nothing was written",
+            )
+        )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ..architecture.graph import Graph
 from ..diagnostics import Diagnostics, Span, did_you_mean
 from ..language import syntax
+from ..language.directives import section_method
 from .paths import is_whole_model, match
 
 
@@ -49,7 +50,7 @@ def collect(grows: Sequence[syntax.Grow], graph: Graph, diagnostics: Diagnostics
     """Match every directive's paths against the network; faults go to ``diagnostics``."""
     found = Requests()
     for grow in grows:
-        section = _section_method(grow)
+        section = section_method(grow)
         for directive in grow.directives:
             if isinstance(directive, syntax.Require):
                 found.require.append(directive)
@@ -65,7 +66,9 @@ def collect(grows: Sequence[syntax.Grow], graph: Graph, diagnostics: Diagnostics
             else:
                 word = "enlarge" if isinstance(directive, syntax.Enlarge) else "branch"
                 diagnostics.add(
-                    "F302", f"`{word}` is not available in this version", directive.span,
+                    "F302",
+                    f"`{word}` is not available in this version",
+                    directive.span,
                     hint="`widen` and `deepen` are; see the changelog for what is planned",
                 )
     found.widen.sort(key=_canonical)
@@ -81,17 +84,6 @@ def _once(requests: list[Request], request: Request) -> None:
 
 def _canonical(request: Request) -> tuple[object, ...]:
     return request.targets, request.text
-
-
-def _section_method(grow: syntax.Grow) -> syntax.Using | None:
-    for argument in grow.options:
-        if argument.name == "using":
-            value = argument.value
-            if isinstance(value, syntax.Call):
-                return syntax.Using(value.function, (), span=argument.span)
-            name = value.name if isinstance(value, syntax.Name) else getattr(value, "value", "")
-            return syntax.Using(str(name), (), span=argument.span)
-    return None
 
 
 def _resolve(path: syntax.Path, graph: Graph, diagnostics: Diagnostics) -> list[str]:

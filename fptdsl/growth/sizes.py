@@ -27,7 +27,9 @@ def named_terms(
     where = f"`{region.name}`" if region is not None else "the model"
     options = ", ".join(f"`{k}`" for k in known) or "none"
     diagnostics.add(
-        "F308", f"{where} has no size called `{name}`", directive.span,
+        "F308",
+        f"{where} has no size called `{name}`",
+        directive.span,
         hint=did_you_mean(name, known) or f"sizes that can be named here: {options}",
     )
     return []

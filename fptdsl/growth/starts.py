@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from math import erf
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .grid import Float64, identity_norm, store, widen_raw
 from .random import Stream, symmetric
 from .recipe import Constant, Dirac, Fresh, IdentityNorm, Source, Start
-
-if TYPE_CHECKING:
-    from .evaluate import Weights
+from .source import Weights, deviation
 
 
 def start_rows(start: Start, rows: np.ndarray, source: Weights, dtype: str | None, stream: Stream) -> Float64:
@@ -20,14 +17,14 @@ def start_rows(start: Start, rows: np.ndarray, source: Weights, dtype: str | Non
     if isinstance(start, Source):
         low, high = int(rows.min()), int(rows.max()) + 1
         block = widen_raw(source.rows(start.name, low, high), source.dtype(start.name))
-        return block.reshape(high - low, *source.shape(start.name)[1:])[rows - low]
+        return np.asarray(block.reshape(high - low, *source.shape(start.name)[1:])[rows - low])
     if isinstance(start, Constant):
         return np.full((len(rows), *start.shape[1:]), start.value)
     if isinstance(start, Dirac):
         return _dirac(start, rows)
     if isinstance(start, Fresh):
         return _fresh(start, rows, source, stream)
-    return _identity_norm(start, source, dtype)[rows]
+    return np.asarray(_identity_norm(start, source, dtype)[rows])
 
 
 def _dirac(start: Dirac, rows: np.ndarray) -> Float64:
@@ -35,13 +32,12 @@ def _dirac(start: Dirac, rows: np.ndarray) -> Float64:
     values = np.zeros((len(rows), *start.shape[1:]))
     centre = tuple(size // 2 for size in start.shape[2:])
     for row, channel in enumerate(rows):
-        values[(row, int(channel) % start.shape[1], *centre)] = 1.0
+        index = (row, int(channel) % start.shape[1], *centre)
+        values[index] = 1.0
     return values
 
 
 def _fresh(start: Fresh, rows: np.ndarray, source: Weights, stream: Stream) -> Float64:
-    from .evaluate import deviation
-
     length = int(np.prod(start.shape[1:], dtype=np.int64))
     sigma = deviation(source, start.like) if start.like else float(1.0 / np.sqrt(max(length, 1)))
     draws = stream.uniform_rows(rows, length).reshape(len(rows), *start.shape[1:])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from os.path import commonprefix
 
 from ..architecture.graph import Graph
 from ..architecture.terms import Space, size, spaces
@@ -38,17 +37,19 @@ def _deepen_steps(inserted: list[Inserted], grown: Graph) -> list[Step]:
         names = [node.name for part in parts for node in part.nodes if node.tensors]
         inside = {tensor.name for part in parts for node in part.nodes for tensor in node.tensors.values()}
         added = sum(_product(t.shape) for name, t in grown.tensors.items() if name in inside and not t.buffer)
-        steps.append(Step(
-            kind="deepen",
-            directive=first.unit.request.text,
-            target=", ".join(dict.fromkeys(part.unit.target for part in parts)),
-            summary=_inserted(parts),
-            method=first.method,
-            exactness=max((part.exactness for part in parts), key=ORDER.index),
-            why=_why(parts),
-            parameters=added,
-            advice=_advice(parts, names),
-        ))
+        steps.append(
+            Step(
+                kind="deepen",
+                directive=first.unit.request.text,
+                target=", ".join(dict.fromkeys(part.unit.target for part in parts)),
+                summary=_inserted(parts),
+                method=first.method,
+                exactness=max((part.exactness for part in parts), key=ORDER.index),
+                why=_why(parts),
+                parameters=added,
+                advice=_advice(parts, names),
+            )
+        )
     return steps
 
 
@@ -69,14 +70,19 @@ def _common(names: list[str]) -> str:
     """The place that holds all the names, or the first of them."""
     if len(names) < 2:
         return names[0] if names else "?"
-    prefix = commonprefix([name + "." for name in names]).rpartition(".")[0]
-    return prefix or names[0]
+    shared: list[str] = []
+    for parts in zip(*(name.split(".") for name in names)):
+        if len(set(parts)) > 1:
+            break
+        shared.append(parts[0])
+    return ".".join(shared) or names[0]
 
 
 def _why(parts: list[Inserted]) -> str:
     zeroed = [place for part in parts for place in part.identity.zeroed]
     if zeroed:
-        return f"the branch ends in zero at {', '.join(f'`{z}`' for z in _few(zeroed, 3))}, so the sum passes its input on"
+        places = ", ".join(_few([f"`{place}`" for place in zeroed], 3))
+        return f"the branch ends in zero at {places}, so the sum passes its input on"
     if any(part.identity.eval_only for part in parts):
         return "identity kernels, and batch norms whose scale undoes their statistics"
     return "identity kernels, behind an activation that leaves its own values alone"
@@ -107,12 +113,18 @@ def _widen_steps(middle: Graph, widths: Widths, choices: Mapping[Space, Choice],
 
 
 def _widen_step(
-    request: Request, method: str, chosen: Mapping[Space, Choice], everything: list[Group], middle: Graph,
-    widths: Widths, grown: Graph,
+    request: Request,
+    method: str,
+    chosen: Mapping[Space, Choice],
+    everything: list[Group],
+    middle: Graph,
+    widths: Widths,
+    grown: Graph,
 ) -> Step:
     targets = [name for name in request.targets if name]
     grew = [g for g in everything if set(spaces(g.term)) & set(chosen)]
-    asked, ties = [], []
+    asked: list[Group] = []
+    ties: list[Group] = []
     for group in grew:
         within = [node.name for node in group.writers if _is_inside(node.name, targets)]
         (asked if within or not targets else ties).append(group)
@@ -165,9 +177,7 @@ def _added(middle: Graph, mine: set[Space], grown: Graph) -> int:
     total = 0
     for name, tensor in middle.tensors.items():
         new = grown.tensors[name].shape
-        if not tensor.buffer and new != tensor.shape:
-            if any(space in mine for axis in tensor.axes for space in spaces(axis)):
-                total += _product(new) - _product(tensor.shape)
+        grew = not tensor.buffer and new != tensor.shape
+        if grew and any(space in mine for axis in tensor.axes for space in spaces(axis)):
+            total += _product(new) - _product(tensor.shape)
     return total
-
-

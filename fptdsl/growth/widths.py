@@ -119,8 +119,13 @@ def inside(graph: Graph, region: Region | None) -> list[Node]:
 
 
 def _demands(
-    graph: Graph, everything: dict[tuple[object, ...], Group], request: Request, target: str,
-    region: Region | None, widths: Widths, diagnostics: Diagnostics,
+    graph: Graph,
+    everything: dict[tuple[object, ...], Group],
+    request: Request,
+    target: str,
+    region: Region | None,
+    widths: Widths,
+    diagnostics: Diagnostics,
 ) -> list[Demand]:
     from .sizes import named_terms
 
@@ -137,7 +142,9 @@ def _demands(
         group = everything.get(signature(term)) if term is not None else None
         if term is None or group is None:
             diagnostics.add(
-                "F307", f"`{target}` has no units of its own to widen", directive.path.span,
+                "F307",
+                f"`{target}` has no units of its own to widen",
+                directive.path.span,
                 hint="widen the layer that produces its input",
             )
             return []
@@ -154,7 +161,11 @@ def _units(node: Node) -> Term | None:
 
 
 def _layer_demands(
-    chosen: list[Group], request: Request, target: str, rank: tuple[int, int], region: Region | None,
+    chosen: list[Group],
+    request: Request,
+    target: str,
+    rank: tuple[int, int],
+    region: Region | None,
     diagnostics: Diagnostics,
 ) -> list[Demand]:
     directive = request.directive
@@ -165,13 +176,17 @@ def _layer_demands(
         wanted = _amount(directive.amount, old)
         if wanted < old:
             diagnostics.add(
-                "F303", f"`{target or group.name}` is {old} wide, and growth cannot shrink it to {wanted}",
-                directive.span, hint=f"ask for {old} or more",
+                "F303",
+                f"`{target or group.name}` is {old} wide, and growth cannot shrink it to {wanted}",
+                directive.span,
+                hint=f"ask for {old} or more",
             )
         elif group.frozen is not None:
             diagnostics.add(
-                "F304", f"`{target or group.name}` cannot be widened: {_frozen(group.frozen)}",
-                directive.path.span, hint=_frozen_hint(group.frozen),
+                "F304",
+                f"`{target or group.name}` cannot be widened: {_frozen(group.frozen)}",
+                directive.path.span,
+                hint=_frozen_hint(group.frozen),
             )
         else:
             exact = directive.amount.kind in ("to", "multiple")
@@ -207,8 +222,13 @@ def _frozen_hint(reason: str) -> str | None:
 
 
 def _composite_demands(
-    written_inside: dict[tuple[object, ...], Group], request: Request, target: str, rank: tuple[int, int],
-    region: Region | None, widths: Widths, diagnostics: Diagnostics,
+    written_inside: dict[tuple[object, ...], Group],
+    request: Request,
+    target: str,
+    rank: tuple[int, int],
+    region: Region | None,
+    widths: Widths,
+    diagnostics: Diagnostics,
 ) -> list[Demand]:
     directive = request.directive
     assert isinstance(directive, syntax.Widen)
@@ -229,9 +249,11 @@ def _composite_demands(
             wanted = _amount(directive.amount, old)
         elif directive.amount.kind in ("to", "by") and (ratio * old).denominator != 1:
             diagnostics.add(
-                "F306", f"{label} cannot be widened so: the ratio {float(ratio):g} makes the {old} units of "
-                f"`{group.name}` {float(ratio * old):g}", directive.span,
-                hint="choose a width that keeps all groups whole, or use `by {:g}x`, which rounds up".format(float(ratio)),
+                "F306",
+                f"{label} cannot be widened so: the ratio {float(ratio):g} makes the {old} units of "
+                f"`{group.name}` {float(ratio * old):g}",
+                directive.span,
+                hint=f"choose a width that keeps all groups whole, or use `by {float(ratio):g}x`, which rounds up",
             )
             continue
         else:
@@ -239,13 +261,20 @@ def _composite_demands(
         exact = directive.amount.kind == "to" and not is_whole_model(directive.path)
         demands.append(Demand(group, wanted, request, rank, exact, region))
     if not demands and not diagnostics.errors:
-        diagnostics.add("F304", f"nothing in {label} can be widened", directive.path.span,
-                        hint="; ".join(f"`{s.path}`: {s.reason}" for s in widths.skipped[-3:]))
+        diagnostics.add(
+            "F304",
+            f"nothing in {label} can be widened",
+            directive.path.span,
+            hint="; ".join(f"`{s.path}`: {s.reason}" for s in widths.skipped[-3:]),
+        )
     return demands
 
 
 def _ratio(
-    directive: syntax.Widen, written_inside: dict[tuple[object, ...], Group], target: str, region: Region | None,
+    directive: syntax.Widen,
+    written_inside: dict[tuple[object, ...], Group],
+    target: str,
+    region: Region | None,
     diagnostics: Diagnostics,
 ) -> Fraction | None:
     """By what every group inside is multiplied: ``r = (N - passing) / written`` for ``to N``."""
@@ -253,8 +282,12 @@ def _ratio(
     if amount.kind == "factor":
         ratio = Fraction(str(amount.value))
         if ratio < 1:
-            diagnostics.add("F303", f"a factor of {amount.value:g} shrinks, and growth cannot", directive.span,
-                            hint="use a factor above 1")
+            diagnostics.add(
+                "F303",
+                f"a factor of {amount.value:g} shrinks, and growth cannot",
+                directive.span,
+                hint="use a factor above 1",
+            )
             return None
         return ratio
     if amount.kind == "multiple":
@@ -263,8 +296,10 @@ def _ratio(
     axis = _output_axis(output.axes) if output is not None else None
     if axis is None:
         diagnostics.add(
-            "F306", f"`{target or '*'}` ends in the model's output, so a width for it would be ambiguous",
-            directive.span, hint="use `by 1.5x`, or name the layers to widen",
+            "F306",
+            f"`{target or '*'}` ends in the model's output, so a width for it would be ambiguous",
+            directive.span,
+            hint="use `by 1.5x`, or name the layers to widen",
         )
         return None
     leaves = {leaf for group in written_inside.values() for leaf in spaces(group.term)}
@@ -272,12 +307,20 @@ def _ratio(
     total = size(axis)
     wanted = total + int(amount.value) if amount.kind == "by" else int(amount.value)
     if wanted < total:
-        diagnostics.add("F303", f"`{target}` is {total} wide, and growth cannot shrink it to {wanted}",
-                        directive.span, hint=f"ask for {total} or more")
+        diagnostics.add(
+            "F303",
+            f"`{target}` is {total} wide, and growth cannot shrink it to {wanted}",
+            directive.span,
+            hint=f"ask for {total} or more",
+        )
         return None
     if total == passing:
-        diagnostics.add("F307", f"`{target}` passes its {total} units through and writes none of them",
-                        directive.span, hint="use `by 1.5x` to widen the layers inside")
+        diagnostics.add(
+            "F307",
+            f"`{target}` passes its {total} units through and writes none of them",
+            directive.span,
+            hint="use `by 1.5x` to widen the layers inside",
+        )
         return None
     return Fraction(wanted - passing, total - passing)
 
@@ -311,7 +354,8 @@ def _decide(demands: list[Demand], diagnostics: Diagnostics) -> list[Demand]:
         if other is not None:
             first, second = sorted((top[0], other), key=lambda d: d.request.span.start if d.request.span else 0)
             diagnostics.add(
-                "F305", f"`{first.group.name}` cannot be both {first.wanted} and {second.wanted} wide",
+                "F305",
+                f"`{first.group.name}` cannot be both {first.wanted} and {second.wanted} wide",
                 second.request.span,
                 notes=(Note(f"{first.wanted} is asked for here", first.request.span),),
                 hint="keep one of the two lines; all layers that share these units have one width",
@@ -333,21 +377,29 @@ def _settle(demand: Demand, widths: Widths, diagnostics: Diagnostics) -> None:
             tied = next((widths.asked[leaf] for leaf in spaces(term) if leaf in widths.asked), None)
             note = (Note("because of this directive", tied.span),) if tied is not None else ()
             diagnostics.add(
-                "F305", f"`{demand.group.name}` cannot be {demand.wanted} wide: other layers make it {current}",
-                demand.request.span, notes=note, hint=f"ask for {current} or more, or widen the other layers less",
+                "F305",
+                f"`{demand.group.name}` cannot be {demand.wanted} wide: other layers make it {current}",
+                demand.request.span,
+                notes=note,
+                hint=f"ask for {current} or more, or widen the other layers less",
             )
         return
     before = set(sizes.new)
     try:
         sizes.grow(term, demand.wanted, demand.region)
     except Indivisible as fault:
-        diagnostics.add("F306", f"`{demand.group.name}` cannot be {demand.wanted} wide: {fault}",
-                        demand.request.span, hint=fault.hint)
+        diagnostics.add(
+            "F306",
+            f"`{demand.group.name}` cannot be {demand.wanted} wide: {fault}",
+            demand.request.span,
+            hint=fault.hint,
+        )
     except Contradiction as fault:
         tied = next((widths.asked[leaf] for leaf in spaces(term) if leaf in widths.asked), None)
         note = (Note("set by this directive", tied.span),) if tied is not None else ()
-        diagnostics.add("F305", f"`{demand.group.name}` cannot be {demand.wanted} wide: {fault}",
-                        demand.request.span, notes=note)
+        diagnostics.add(
+            "F305", f"`{demand.group.name}` cannot be {demand.wanted} wide: {fault}", demand.request.span, notes=note
+        )
     for leaf in set(sizes.new) - before:
         widths.asked[leaf] = demand.request
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..growth.evaluate import Evaluator
-from ..growth.evaluate import Weights as RecipeWeights
+from ..growth.source import Weights as RecipeWeights
 from ..growth.plan import Plan
 from .network import Progress
 from .probe import Probe

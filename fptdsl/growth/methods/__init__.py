@@ -14,4 +14,4 @@ WIDENING: dict[str, Method] = {m.name: m for m in (NetMorph(), R2R(), Net2Net(),
 AUTOMATIC: tuple[str, ...] = ("netmorph", "r2r", "net2net")
 """The order in which methods are tried when none is asked for."""
 
-__all__ = ["AUTOMATIC", "Illegal", "Method", "WIDENING"]
+__all__ = ["AUTOMATIC", "WIDENING", "Illegal", "Method"]

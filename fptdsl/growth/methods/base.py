@@ -63,8 +63,8 @@ def illegal_for_new_classes(facts: Facts) -> Illegal | None:
     event = facts.first("groups")
     if event is not None:
         return Illegal(
-            f"`{event.where}` normalises over groups of {facts.space.size} of these units, and new units inside a group "
-            "change its mean and variance",
+            f"`{event.where}` normalises over groups of {facts.space.size} of these units, and new units inside a "
+            "group change its mean and variance",
             "add whole groups: widen by a multiple of the group's size",
         )
     return None

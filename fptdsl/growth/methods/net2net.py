@@ -17,15 +17,18 @@ class Net2Net(Method):
     trainability = "copies part ways from the first step; with `split=equal` they stay twins for ever"
 
     def illegal(self, facts: Facts, new: int, options: Options) -> Illegal | None:
-        words = {"softmax": "a softmax runs over these units", "sum": "a sum over these units is taken",
-                 "gather": "these units are looked up by index"}
+        words = {
+            "softmax": "a softmax runs over these units",
+            "sum": "a sum over these units is taken",
+            "gather": "these units are looked up by index",
+        }
         event = facts.first(*words)
         if event is not None:
             return Illegal(f"{words[event.kind]} at `{event.where}`")
         event = facts.first("groups", "mean")
         if event is not None and new % facts.space.size:
             return Illegal(
-                f"`{event.where}` takes a mean over these {facts.space.size} units, which only copies of all of them alike keep",
+                f"`{event.where}` takes a mean over these {facts.space.size} units, kept only by copies of all alike",
                 f"widen to a multiple of {facts.space.size}",
             )
         if event is not None and float(options.get("noise", 0.0)):
@@ -43,7 +46,12 @@ class Net2Net(Method):
         else:
             copies = stream.integers(new - old, old)
         return Table(
-            name, old, new, (*range(old), *copies), (), self.name,
+            name,
+            old,
+            new,
+            (*range(old), *copies),
+            (),
+            self.name,
             split=str(options.get("split", "element")),  # type: ignore[arg-type]
             noise=float(options.get("noise", 0.0)),
         )

@@ -43,8 +43,14 @@ class NetMorph(Method):
         old = facts.space.size
         out = self.side(facts, options) == "out"
         return Table(
-            name, old, new, tuple(range(new)), donors(new - old, old, stream), self.name,
-            writer="fresh" if out else "zero", reader="zero" if out else "fresh",
+            name,
+            old,
+            new,
+            tuple(range(new)),
+            donors(new - old, old, stream),
+            self.name,
+            writer="fresh" if out else "zero",
+            reader="zero" if out else "fresh",
         )
 
     def why(self, facts: Facts, options: Options) -> str:

@@ -27,8 +27,14 @@ class R2R(Method):
         pairs = max(extra // 2, 1)
         classes = [old + min(unit // 2, pairs - 1) for unit in range(extra)]
         return Table(
-            name, old, new, (*range(old), *classes), donors(pairs, old, stream), self.name,
-            reader="pair" if extra > 1 else "zero", scale=float(options.get("scale", 1.0)),
+            name,
+            old,
+            new,
+            (*range(old), *classes),
+            donors(pairs, old, stream),
+            self.name,
+            reader="pair" if extra > 1 else "zero",
+            scale=float(options.get("scale", 1.0)),
         )
 
     def exactness(self, facts: Facts, options: Options) -> Exactness:

@@ -20,7 +20,13 @@ class RandomPad(Method):
     def table(self, facts: Facts, name: str, new: int, options: Options, stream: Stream) -> Table:
         old = facts.space.size
         return Table(
-            name, old, new, tuple(range(new)), donors(new - old, old, stream), self.name, reader="fresh",
+            name,
+            old,
+            new,
+            tuple(range(new)),
+            donors(new - old, old, stream),
+            self.name,
+            reader="fresh",
         )
 
     def exactness(self, facts: Facts, options: Options) -> Exactness:

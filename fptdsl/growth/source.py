@@ -1,0 +1,37 @@
+"""Where old values come from, and statistics of them that are read in pieces."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from .grid import Raw, widen_raw
+
+CHUNK_BYTES = 1 << 23
+"""Size of a chunk in float64."""
+
+
+class Weights(Protocol):
+    """Old values by the spec's keys: a checkpoint."""
+
+    def rows(self, name: str, start: int, stop: int) -> Raw: ...
+
+    def dtype(self, name: str) -> str: ...
+
+    def shape(self, name: str) -> tuple[int, ...]: ...
+
+
+def deviation(source: Weights, name: str) -> float:
+    """The standard deviation of all values of an old tensor, read in pieces."""
+    shape, dtype = source.shape(name), source.dtype(name)
+    rows = shape[0] if shape else 1
+    step = max(1, CHUNK_BYTES // (8 * max(1, int(np.prod(shape[1:], dtype=np.int64)))))
+    count, total, square = 0, 0.0, 0.0
+    for start in range(0, rows, step):
+        values = widen_raw(source.rows(name, start, min(start + step, rows)), dtype)
+        count += values.size
+        total += float(values.sum())
+        square += float((values * values).sum())
+    mean = total / max(count, 1)
+    return float(np.sqrt(max(square / max(count, 1) - mean * mean, 0.0)))
