@@ -98,12 +98,19 @@ def test_the_same_number_everywhere_raises_the_parameter() -> None:
     ]
 
 
-def test_a_sibling_in_one_element_makes_a_variant_of_the_block() -> None:
+def test_a_sibling_in_one_element_is_a_switch_of_the_block() -> None:
     text = grown_text(RESNET, lambda network: with_siblings(network, "layer1.1", 3, ["conv1_1", "bn1_1", None]))
-    assert "block Basic_2(width, stride = 1) {" in text
-    assert "    conv1_1: conv2d(width, 3, padding=1, bias=false)\n    bn1_1: batchnorm2d\n    relu\n" in text
-    assert "  layer1: repeat n as i {\n    if i == 1 { Basic_2(16) } else { Basic(16) }\n  }\n" in text
-    assert "  layer2: repeat n as i { Basic(32, stride = 2 if i == 0 else 1) }\n" in text
+    assert changes(RESNET, text) == [
+        "-block Basic(width, stride = 1) {",
+        "+block Basic(width, stride = 1, with_conv1_1 = false) {",
+        "+    if with_conv1_1 {",
+        "+      conv1_1: conv2d(width, 3, padding=1, bias=false)",
+        "+      bn1_1: batchnorm2d",
+        "+      relu",
+        "+    }",
+        "-  layer1: repeat n      { Basic(16) }",
+        "+  layer1: repeat n as i { Basic(16, with_conv1_1 = i == 1) }",
+    ]
 
 
 def test_a_sibling_in_every_element_is_put_into_the_block() -> None:
@@ -127,9 +134,7 @@ def test_layers_inserted_in_a_sequential_renumber_the_rest() -> None:
         return with_elements(network, "features", [5], 2)
 
     assert changes(VGG, grown_text(VGG, grow)) == [
-        "+    conv2d(width, 3, padding=1)",
-        "+    batchnorm2d",
-        "+    relu",
+        "+    conv2d(width, 3, padding=1); batchnorm2d; relu",
     ]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic_core import PydanticUndefined
 
 from ...architecture.ops import OPERATIONS
-from ...architecture.tree import Input, Layer, Scope
+from ...architecture.tree import Input, Layer, Scope, Tree
 from ...language import syntax
 from .align import Alignment, spliced
 from .expressions import Expr, alike, literal, substitute
@@ -91,7 +91,8 @@ class Builder:
                     pieces.extend(self._statement(template, own, inserted=True))
             return pieces
 
-        return self._choice(tokens, [o for o, _ in gaps], make)
+        keys = [spot.node.key or _op(spot.node) for _, spots in filled[:1] for spot in spots]
+        return self._choice(tokens, [o for o, _ in gaps], make, f"with_{keys[0]}" if keys else None)
 
     def _known(self, spot: Spot) -> bool:
         return self.templates.statement(spot, self.local)[1]
@@ -110,9 +111,12 @@ class Builder:
 
     def _choice(
         self, tokens: Sequence[tuple[Occurrence, Hashable]], everyone: list[Occurrence],
-        make: Callable[[list[Occurrence]], list[Piece]],
+        make: Callable[[list[Occurrence]], list[Piece]], flag: str | None = None,
     ) -> list[Piece]:
-        """One text where the readings are alike, else one for each kind with a test on loop indices."""
+        """One text where the readings are alike, else one for each kind with a test on loop indices.
+
+        ``flag`` is what a parameter of the block is called that says whether there is a text at all.
+        """
         if not tokens:
             return []
         groups = grouped(tokens)
@@ -122,7 +126,10 @@ class Builder:
         try:
             tests = [select(g[1], [o for o in everyone if o not in s]) for g, s in zip(groups, sets)]
         except Apart:
-            raise Split(_classes(tokens, everyone)) from None
+            if flag is None or len(groups) > 1:
+                raise Split(_classes(tokens, everyone)) from None
+            slot = self._slot(None, [Demand(o, o in sets[0]) for o in everyone], flag)
+            return [Condition(syntax.If(syntax.Literal_(True), ()), slot, make(groups[0][1]), [])]
         order = sorted(range(len(groups)), key=lambda k: (tests[k].terms, len(groups[k][1]), k))
         branches: list[tuple[Selector | None, list[Piece]]] = [(tests[k], make(groups[k][1])) for k in order]
         if len(tokens) == len(everyone):
@@ -278,6 +285,10 @@ class Builder:
 
 def _one_layer(pieces: Sequence[Piece]) -> bool:
     return len(pieces) == 1 and isinstance(pieces[0], Applied)
+
+
+def _op(node: Tree) -> str:
+    return node.op if isinstance(node, Layer) else getattr(node, "block_name", None) or "more"
 
 
 def _positions(statement: syntax.Apply, fields: Sequence[str]) -> list[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ...diagnostics import Source, Span
+from ...diagnostics import FptError, Source, Span
 from ...language import parse, syntax, unparse
 from ...language.document import Document
 from ...language.edit import replace_spans
@@ -47,12 +48,23 @@ class _Texts:
         name = item.name if isinstance(item, (syntax.Block, syntax.Model)) else ""
         old = self._old.get((type(item), name))
         if old is None or old.span is None:
-            return _Passage("", unparse(item), "")
+            return _Passage("", self._variant(item) or unparse(item), "")
         try:
             edits = retouch(old, item)
         except Anew:
             return _Passage(_above(old.span), unparse(item), "")
         return _Passage(_above(old.span), _applied(old.span, edits), _behind(old.span))
+
+    def _variant(self, item: syntax.Item) -> str | None:
+        """The text of a variant of a block, made from that of the block."""
+        for old in self.document.blocks.values():
+            if isinstance(item, syntax.Block) and old.span is not None and item.span is old.span:
+                try:
+                    text = _applied(old.span, retouch(old, replace(item, name=old.name)))
+                except Anew:
+                    return None
+                return re.sub(rf"^block\s+{re.escape(old.name)}\b", f"block {item.name}", text)
+        return None
 
     def header(self) -> str:
         """The comment at the top of the spec, where it does not belong to the first item."""
@@ -103,4 +115,7 @@ def _applied(span: Span, edits: list[tuple[Span, str]]) -> str:
 
 def reads_as(text: str, file: syntax.File) -> bool:
     """Whether ``text`` is a spelling of ``file``."""
-    return parse(text, "grown.fpt") == file
+    try:
+        return parse(text, "grown.fpt") == file
+    except FptError:
+        return False

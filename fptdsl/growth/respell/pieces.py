@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
+from ...architecture.ops import OPERATIONS
 from ...language import syntax
 from .expressions import Expr
 from .plain import runs
@@ -130,16 +131,15 @@ class Unrolled:
 
     def write(self, writer: Writer) -> Statements:
         elements = [statement for element in self.elements for statement in write_all(element, writer)]
-        body = tuple(
-            one
-            for element, count in runs(elements)
-            for one in (
-                (syntax.Repeat(syntax.Literal_(count), None, element),)
-                if count > 1 and not isinstance(element, syntax.If)
-                else (element,) * count
-            )
-        )
-        return body if self.spliced else (syntax.Sequential(body, key=self.statement.key, let=self.statement.let),)
+        body: list[syntax.Stmt] = []
+        for element, count in runs(elements):
+            if count > 1 and not isinstance(element, syntax.If):
+                body.append(syntax.Repeat(syntax.Literal_(count), None, element))
+            else:
+                body.extend([_bare(element)] * count)
+        if self.spliced:
+            return tuple(body)
+        return (syntax.Sequential(tuple(body), key=self.statement.key, let=self.statement.let),)
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,6 +172,16 @@ class Choice:
             statements = write_all(pieces, writer)
             result = statements if selector is None else (syntax.If(selector.test(), statements, result),)
         return result or ()
+
+
+def _bare(statement: syntax.Stmt) -> syntax.Stmt:
+    """A composite or block call without the braces around it; a layer needs them to have the same name."""
+    if not isinstance(statement, syntax.Group) or len(statement.body) != 1 or statement.key or statement.let:
+        return statement
+    inner = statement.body[0]
+    braced = isinstance(inner, (syntax.Group, syntax.Sequential, syntax.Residual, syntax.Parallel))
+    called = isinstance(inner, syntax.Apply) and inner.op not in OPERATIONS
+    return inner if (braced or called) and inner.key is None and inner.let is None else statement
 
 
 def _changed(statement: syntax.Stmt, **parts: object) -> syntax.Stmt:

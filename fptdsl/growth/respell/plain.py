@@ -73,9 +73,9 @@ class _Plain:
 
 def _group(node: Scope, body: tuple[syntax.Stmt, ...]) -> syntax.Stmt:
     """Braces, without a second pair around a composite that has a pair of its own."""
-    if len(body) == 1 and body[0].key is None and body[0].let is None:
-        if isinstance(body[0], (syntax.Group, syntax.Sequential, syntax.Residual, syntax.Parallel)):
-            return replace(body[0], key=node.key, let=node.let)
+    braced = (syntax.Group, syntax.Sequential, syntax.Residual, syntax.Parallel)
+    if len(body) == 1 and body[0].key is None and body[0].let is None and isinstance(body[0], braced):
+        return replace(body[0], key=node.key, let=node.let)
     return syntax.Group(body, key=node.key, let=node.let)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 
 from ...diagnostics import Span
 from ...language import syntax, unparse
@@ -24,6 +25,10 @@ class Anew(Exception):
     """The node has to be printed anew."""
 
 
+class TooLong(Anew):
+    """The line has no room for the change."""
+
+
 def retouch(old: syntax.Node, new: syntax.Node) -> list[Edit]:
     """Edits of the text of ``old``; raises :class:`Anew` where its place is unknown."""
     if old == new:
@@ -32,6 +37,10 @@ def retouch(old: syntax.Node, new: syntax.Node) -> list[Edit]:
         raise Anew
     try:
         return _inside(old, new)
+    except TooLong:
+        if old.span.start != _line_start(old.span) + len(_indent(old.span)):
+            raise  # the statement on whose line this one stands is printed anew, over several lines
+        return [(old.span, unparse(new, _level(old.span)))]
     except Anew:
         return [(old.span, unparse(new, _level(old.span)))]
 
@@ -147,15 +156,20 @@ def _apply(old: syntax.Apply, new: syntax.Apply) -> list[Edit]:
         raise Anew
     if added:
         edits.append((_at(last, last.end), "".join(f", {unparse(argument)}" for argument in added)))
-    _require(_line(last) + sum(len(text) - (span.end - span.start) for span, text in edits) <= WIDTH)
+    if _line(last) + sum(len(text) - (span.end - span.start) for span, text in edits) > WIDTH:
+        raise TooLong
     return edits
 
 
 def _line(span: Span) -> int:
-    """How long the line is on which the span ends."""
+    """How long the line is on which the span starts."""
     text = span.source.text
     end = text.find("\n", span.end)
-    return (len(text) if end < 0 else end) - text.rfind("\n", 0, span.end) - 1
+    return (len(text) if end < 0 else end) - _line_start(span)
+
+
+def _line_start(span: Span) -> int:
+    return span.source.text.rfind("\n", 0, span.start) + 1
 
 
 # --- bodies --------------------------------------------------------------------------------------
@@ -173,14 +187,15 @@ def _bodies(old: Sequence[syntax.Stmt], new: Sequence[syntax.Stmt]) -> list[Edit
         if position not in kept.values() and statement.span is not None:
             edits.append((whole_lines(statement.span.source.text, statement.span), ""))
     before: syntax.Stmt | None = None
-    for number, statement in enumerate(new):
-        if number in kept:
+    for known, run in groupby(range(len(new)), lambda number: number in kept):
+        numbers = list(run)
+        if not known:
+            added = [new[number] for number in numbers]
+            edits.append(_after(before, added) if before is not None else _before(old[kept[min(kept)]], added))
+            continue
+        for number in numbers:
             before = old[kept[number]]
-            edits.extend(retouch(before, statement))
-        elif before is not None:
-            edits.append(_after(before, statement))
-        else:
-            edits.append(_before(old[kept[min(kept)]], statement))
+            edits.extend(retouch(before, new[number]))
     return edits
 
 
@@ -198,8 +213,8 @@ def _matched(old: Sequence[syntax.Stmt], new: Sequence[syntax.Stmt]) -> dict[int
     return matched
 
 
-def _after(before: syntax.Stmt, statement: syntax.Stmt) -> Edit:
-    """A new statement after an old one: on a line of its own where that ends one, else behind ``;``."""
+def _after(before: syntax.Stmt, added: Sequence[syntax.Stmt]) -> Edit:
+    """New statements after an old one: on lines of their own where that ends one, else behind ``;``."""
     span = before.span
     if span is None:
         raise Anew
@@ -208,18 +223,38 @@ def _after(before: syntax.Stmt, statement: syntax.Stmt) -> Edit:
     end = len(text) if end < 0 else end
     rest = text[span.end : end].strip()
     if rest and not rest.startswith("#"):
-        return _at(span, span.end), f"; {unparse(statement, _level(span))}"
-    return _at(span, end), f"\n{_indent(span)}{unparse(statement, _level(span))}"
+        inline = "".join(f"; {unparse(statement, _level(span))}" for statement in added)
+        _require(_line(span) + len(inline) <= WIDTH)
+        return _at(span, span.end), inline
+    lines = _lines(added, span, shared=bool(text[_line_start(span) : span.start].strip()))
+    return _at(span, end), "".join(f"\n{_indent(span)}{line}" for line in lines)
 
 
-def _before(after: syntax.Stmt, statement: syntax.Stmt) -> Edit:
+def _before(after: syntax.Stmt, added: Sequence[syntax.Stmt]) -> Edit:
     span = after.span
     if span is None:
         raise Anew
-    start = span.source.text.rfind("\n", 0, span.start) + 1
-    if span.source.text[start : span.start].strip():
-        return _at(span, span.start), f"{unparse(statement, _level(span))}; "
-    return _at(span, span.start), f"{unparse(statement, _level(span))}\n{_indent(span)}"
+    if span.source.text[_line_start(span) : span.start].strip():
+        inline = "".join(f"{unparse(statement, _level(span))}; " for statement in added)
+        _require(_line(span) + len(inline) <= WIDTH)
+        return _at(span, span.start), inline
+    return _at(span, span.start), "".join(f"{line}\n{_indent(span)}" for line in _lines(added, span, shared=False))
+
+
+def _lines(added: Sequence[syntax.Stmt], span: Span, shared: bool) -> list[str]:
+    """A line for each statement; ``shared``: for each run of layers, as on the line around."""
+    texts = [unparse(statement, _level(span)) for statement in added]
+    if not shared or any("\n" in text for text in texts):
+        return texts
+    lines: list[str] = []
+    first = added[0]
+    for statement, text in zip(added, texts):
+        again = isinstance(statement, syntax.Apply) and isinstance(first, syntax.Apply) and statement.op == first.op
+        if not lines or again or len(lines[-1]) + len(text) > WIDTH:
+            lines.append(text)
+        else:
+            lines[-1] += f"; {text}"
+    return lines
 
 
 def _at(span: Span, offset: int) -> Span:
@@ -228,8 +263,7 @@ def _at(span: Span, offset: int) -> Span:
 
 def _indent(span: Span) -> str:
     """The blanks at the start of the line on which the span starts."""
-    text = span.source.text
-    line = text[text.rfind("\n", 0, span.start) + 1 : span.start]
+    line = span.source.text[_line_start(span) : span.start]
     return line[: len(line) - len(line.lstrip())]
 
 

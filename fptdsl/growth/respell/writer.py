@@ -46,9 +46,8 @@ class Writer:
         return expr
 
     def _write(self, slot: Slot, expr: Expr | None, demands: Sequence[Demand]) -> Expr:
-        if expr is not None:
-            if all(demand.met(expr) for demand in demands):
-                return expr
+        if expr is not None and all(demand.met(expr) for demand in demands):
+            return expr
         wanted = {_token(demand.wanted): demand.wanted for demand in demands}
         if len(wanted) == 1:
             return literal(demands[0].wanted)
@@ -102,6 +101,8 @@ class Writer:
         if terms > TERMS:
             used = {loop for test in tests for loop in test.loops}
             raise Unroll([loop for loop in slot.loops if loop in used][-1].statement)
+        if set(wanted) == {(True, True), (True, False)} and None not in dict(groups):
+            return tests[[token for token, _ in groups].index((True, True))].test()
         branch = {k: expr if groups[k][0] is None else literal(wanted[groups[k][0]]) for k in order}
         # In the order of the elements: what the first ones have comes first.
         chosen.sort(key=lambda k: tuple(index for _, index in groups[k][1][0].indices))
@@ -134,7 +135,7 @@ class Writer:
             common = Counter(_token(wanted) for wanted in values.values()).most_common(1)[0][0]
             default = literal(common[1])
         for added in self.added:
-            if added.default == default and _agree(added.values, values):
+            if slot.expr is not None and added.default == default and _agree(added.values, values):
                 added.values.update(values)
                 break
         else:
