@@ -103,7 +103,7 @@ class Checkpoint:
         return self.entries[name].rows(start, stop)
 
     def chunks(self, name: str) -> Iterator[Array]:
-        """All rows of a tensor in order, a few megabytes at a time."""
+        """All rows of a tensor in order, about a megabyte at a time."""
         return self.entries[name].chunks()
 
     def tensor(self, name: str) -> torch.Tensor:

@@ -22,8 +22,8 @@ from .dtypes import item_size, raw_dtype
 Bytes = npt.NDArray[np.uint8]
 Array = npt.NDArray[np.generic]
 
-CHUNK = 8 << 20
-"""Bytes that are read or written at a time."""
+CHUNK = 1 << 20
+"""Bytes that are read or written at a time; small enough to stay in the processor's cache."""
 
 
 class Storage(Protocol):
@@ -83,7 +83,7 @@ class MemoryStorage:
 
 
 def storage_chunks(storage: Storage) -> Iterator[Bytes]:
-    """All the bytes of a storage, a few megabytes at a time."""
+    """All the bytes of a storage, about a megabyte at a time."""
     for start in range(0, storage.nbytes, CHUNK):
         yield storage.read(start, min(start + CHUNK, storage.nbytes))
 

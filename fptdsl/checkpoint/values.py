@@ -13,7 +13,7 @@ from .storage import storage_chunks
 
 
 def bad_values(checkpoint: Checkpoint, name: str) -> Diagnostic | None:
-    """F444 for NaN or infinity, F410 for a wrong checksum, or None; reads a few megabytes at a time."""
+    """F444 for NaN or infinity, F410 for a wrong checksum, or None; reads about a megabyte at a time."""
     entry = checkpoint.entries[name]
     path = str(checkpoint.path)
     kind = raw_dtype(entry.dtype)
