@@ -16,35 +16,17 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-import torch
 from measure import Usage, machine, middle, paired_ratio, run, write_page
-from safetensors.torch import save_file
 
 HERE = Path(__file__).resolve().parent
 SPEC = HERE.parent / "specs" / "mlp.fpt"
 HIDDEN, GROWN = 4096, 4608
 
 
-def make_checkpoint(path: Path, depth: int) -> None:
-    """Weights at a scale that keeps the activations of a deep ReLU network alive."""
-    generator = torch.Generator().manual_seed(0)
-    state = {}
-    for layer in range(depth):
-        weight = torch.empty(HIDDEN, HIDDEN).normal_(0, (2 / HIDDEN) ** 0.5, generator=generator)
-        state[f"layers.{layer}.fc.weight"] = weight
-        state[f"layers.{layer}.fc.bias"] = torch.zeros(HIDDEN)
-    state["head.weight"] = torch.empty(10, HIDDEN).normal_(0, HIDDEN**-0.5, generator=generator)
-    state["head.bias"] = torch.zeros(10)
-    if path.suffix == ".safetensors":
-        save_file(state, path)
-    else:
-        torch.save(state, path)
-
-
 def measure(kind: str, depth: int, rounds: int, folder: Path) -> tuple[list[str], list[dict[str, float]]]:
     """Rows of the table for one container, and the phases of the ``apply`` runs."""
     source, target, log = folder / f"model.{kind}", folder / f"out.{kind}", folder / "log"
-    make_checkpoint(source, depth)
+    run([sys.executable, HERE / "synthetic.py", source, str(HIDDEN), str(depth)], log=log)
     size = source.stat().st_size
     sync = "import os,sys; f=os.open(sys.argv[1],os.O_RDONLY); os.fsync(f)"
     settings = [f"{name}={value}" for name, value in (("inputs", HIDDEN), ("hidden", HIDDEN), ("depth", depth))]

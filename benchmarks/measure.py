@@ -1,4 +1,7 @@
-"""Running programs and saying what they took: wall time, user CPU, peak memory."""
+"""Running programs and saying what they took: wall time, user CPU, peak memory.
+
+The peak memory of a child counts what its parent held when it was forked, so nothing large is imported here.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
@@ -58,11 +62,9 @@ def middle(usages: list[Usage], field: str) -> float:
 
 def machine() -> str:
     """What the figures were measured on, in one line."""
-    import torch
-
     return (
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"torch {torch.__version__}"
+        f"torch {version('torch')}"
     )
 
 
