@@ -6,13 +6,13 @@ editable install beside it.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
 
 
-@lru_cache(maxsize=None)
+@cache
 def folder(name: str) -> Path:
     """The folder ``grammar`` or ``specs``.
 

@@ -128,7 +128,13 @@ def _visible(char: str, tab: bool) -> str:
     if char == "\t" and tab:
         return "    "
     if unicodedata.category(char) in _INVISIBLE:
-        return f"\\x{ord(char):02x}" if ord(char) < 256 else f"\\u{ord(char):04x}" if ord(char) < 65536 else f"\\U{ord(char):08x}"
+        return (
+            f"\\x{ord(char):02x}"
+            if ord(char) < 256
+            else f"\\u{ord(char):04x}"
+            if ord(char) < 65536
+            else f"\\U{ord(char):08x}"
+        )
     return char
 
 

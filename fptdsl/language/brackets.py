@@ -116,7 +116,9 @@ def _repair_inner(source: Source, text: str, faults: Diagnostics) -> str | None:
         elif char in ")]":
             if not stack:
                 message = f"this `{char}` closes nothing"
-                faults.add("F103", message, Span(source, at, at + 1), hint=f"remove it, or add the missing `{_opener(char)}`")
+                faults.add(
+                    "F103", message, Span(source, at, at + 1), hint=f"remove it, or add the missing `{_opener(char)}`"
+                )
                 return blanked(text, at, at + 1)
             if CLOSER[stack[-1].char] != char:
                 opened = stack[-1]
@@ -141,7 +143,9 @@ def _unclosed(source: Source, text: str, start: int, stop: int, stack: list[_Ope
     opened = stack[-1]
     closer = CLOSER[opened.char]
     faults.add(
-        "F102", f"this `{opened.char}` is never closed", Span(source, opened.at, opened.at + 1),
+        "F102",
+        f"this `{opened.char}` is never closed",
+        Span(source, opened.at, opened.at + 1),
         hint=f"add `{closer}` at the end of the arguments" if opened.char == "(" else f"add `{closer}`",
     )
     return blanked_before_body(text, start, stop) if text[stop : stop + 1] == "{" else blanked(text, start, stop)
@@ -164,7 +168,9 @@ def _balance(source: Source, repaired: Repaired, faults: Diagnostics) -> None:
             else:
                 stray.append(match.start())
     for at in stray[:_MAX_FAULTS]:
-        faults.add("F103", "this `}` closes nothing", Span(source, at, at + 1), hint="remove it, or add the missing `{`")
+        faults.add(
+            "F103", "this `}` closes nothing", Span(source, at, at + 1), hint="remove it, or add the missing `{`"
+        )
     if stray:
         chars = list(text)
         for at in stray:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from lark import Token, Transformer
 
@@ -22,6 +22,8 @@ RESERVED = {"true", "false", "none", "not", "and", "or", "if", "else"}
 STATEMENT_WORDS = {"let", "input", "output", "reuse", "sequential", "residual", "parallel", "repeat", "if"}
 MAX_DEPTH = 64
 """How deep operators in an expression, or `else if` and `repeat` in one another, may nest."""
+
+Deep = TypeVar("Deep", bound=syntax.Node)
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,8 @@ class ExpressionBuilder(Transformer[Token, Any]):
         """From the first to the last child that has a place."""
         present = [child for child in children if child is not None]
         first, last = present[0], present[-1]
-        start = self.original(first.start_pos) if isinstance(first, Token) else first.span.start
-        end = self.original(last.end_pos) if isinstance(last, Token) else last.span.end
+        start = (self.at(first) if isinstance(first, Token) else first.span).start
+        end = (self.at(last) if isinstance(last, Token) else last.span).end
         return Span(self.source, start, end)
 
     def literal(self, code: str, token: Token, read: Any, default: Any) -> Any:
@@ -67,7 +69,7 @@ class ExpressionBuilder(Transformer[Token, Any]):
             self.faults.add(code, fault.message, self.at(token), hint=fault.hint)
             return default
 
-    def deeper(self, node: Any, *children: Any) -> Any:
+    def deeper(self, node: Deep, *children: Any) -> Deep:
         """Bound the depth of what the grammar lets nest without brackets."""
         depth = 1 + max(self.depths.get(id(child), 0) for child in children)
         self.depths[id(node)] = depth
@@ -117,7 +119,7 @@ class ExpressionBuilder(Transformer[Token, Any]):
                 named = next(argument for argument in arguments.values if argument.name)
                 self.faults.add("F113", f"`{function}` takes no named arguments", named.span)
 
-    def list(self, children: list[Any]) -> syntax.Expr:
+    def listing(self, children: list[Any]) -> syntax.Expr:
         items = tuple(child for child in children if child is not None and not isinstance(child, Token))
         node = syntax.List(items, span=self.span(children))
         return self.deeper(node, *items) if items else node

@@ -23,6 +23,8 @@ _KINDS: dict[type[syntax.Node], Kind] = {
     syntax.Branch: "branch",
 }
 
+_ANY: tuple[Kind, ...] = ("widen",)
+
 
 @dataclass(frozen=True)
 class Method:
@@ -123,16 +125,16 @@ def _check_options(grow: syntax.Grow, faults: Diagnostics) -> None:
             else:
                 _check_section_method(method, grow, faults)
         else:
-            hint = did_you_mean(argument.name or "", ("using", "seed"))
-            message = f"a `grow` section has no option `{argument.name}`"
-            faults.add("F135", message, argument.span, hint=hint or "it knows `using` and `seed`")
+            hint = did_you_mean(argument.name or "", ("using", "seed")) or "it knows `using` and `seed`"
+            faults.add("F135", f"a `grow` section has no option `{argument.name}`", argument.span, hint=hint)
 
 
 def _check_section_method(method: syntax.Using, grow: syntax.Grow, faults: Diagnostics) -> None:
     """The section's method must serve every directive that has none of its own."""
     kinds = {_KINDS[type(d)] for d in grow.directives if not isinstance(d, syntax.Require) and d.using is None}
-    for kind in sorted(kinds) or list(METHODS.get(method.method, {"widen": None})):
-        _method(_fitting(method, kind) if len(kinds) != 1 else method, kind, faults)  # type: ignore[arg-type]
+    asked: list[Kind] = sorted(kinds) or list(METHODS.get(method.method, _ANY))
+    for kind in asked:
+        _method(_fitting(method, kind) if len(kinds) != 1 else method, kind, faults)
 
 
 # --- methods -------------------------------------------------------------------------------------
@@ -148,7 +150,9 @@ def _method(using: syntax.Using, kind: Kind, faults: Diagnostics) -> Method | No
         return None
     if kind not in serves:
         others = [name for name, kinds in METHODS.items() if kind in kinds]
-        hint = f"for `{kind}` there are {', '.join(others)}" if others else f"`{kind}` has one way only: leave `using` out"
+        hint = (
+            f"for `{kind}` there are {', '.join(others)}" if others else f"`{kind}` has one way only: leave `using` out"
+        )
         faults.add("F134", f"the method `{using.method}` cannot `{kind}`", place, hint=hint)
         return None
     model = serves[kind]
@@ -199,7 +203,9 @@ def _option_hint(name: str, using: syntax.Using, kind: Kind) -> str:
     elsewhere = [k for k, model in METHODS[using.method].items() if k != kind and name in model.model_fields]
     if elsewhere:
         return f"`{name}` is an option of `{using.method}` in `{elsewhere[0]}`"
-    return did_you_mean(name, fields) or (f"it knows {', '.join(f'`{f}`' for f in fields)}" if fields else "it has none")
+    return did_you_mean(name, fields) or (
+        f"it knows {', '.join(f'`{f}`' for f in fields)}" if fields else "it has none"
+    )
 
 
 def _constant(value: syntax.Expr | syntax.Using) -> Any:
@@ -219,7 +225,7 @@ def _wanted(item: Mapping[str, Any]) -> str:
     """What a pydantic error asks for, in words."""
     context = item.get("ctx", {})
     if item["type"] == "literal_error":
-        return "must be one of " + context["expected"].replace("'", "`").replace(" or ", ", ")
+        return "must be one of " + str(context["expected"]).replace("'", "`").replace(" or ", ", ")
     words = {
         "greater_than": f"must be greater than {context.get('gt'):g}" if "gt" in context else "",
         "greater_than_equal": f"must be at least {context.get('ge'):g}" if "ge" in context else "",

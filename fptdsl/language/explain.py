@@ -45,7 +45,7 @@ _FOREIGN = {
     "^": "there is no power operator",
     "@": "there are no decorators",
     "$": "parameters are written by their name alone",
-    "`": "strings are quoted with \"",
+    "`": 'strings are quoted with "',
     "→": "write one statement a line",
 }
 
@@ -75,9 +75,11 @@ class Stop:
     @property
     def found(self) -> str:
         """The word or sign at the place; empty at the end of a line, body or file."""
-        match = re.compile(r"[^\W\d]\w*|\d[\w.]*|\"[^\"\n]*\"|'[^'\n]*'|==|!=|<=|>=|//|\*\*|->|[^\s]").match(self.text, self.offset)
+        match = re.compile(r"[^\W\d]\w*|\d[\w.]*|\"[^\"\n]*\"|'[^'\n]*'|==|!=|<=|>=|//|\*\*|->|[^\s]").match(
+            self.text, self.offset
+        )
         found = match[0] if match else ""
-        return "" if found in (";", "}", "#") or self.offset >= self.statement.end and found != "{" else found
+        return "" if found in (";", "}", "#") or (self.offset >= self.statement.end and found != "{") else found
 
     @property
     def end(self) -> int:
@@ -165,12 +167,16 @@ def _misplaced(stop: Stop) -> Explanation | None:
     if not named or not first:
         return None
     if context == "body" and first in DIRECTIVES:
-        return says("F101", f"`{first}` does not belong inside a model or block", "put it in `grow { }`, or at the top level")
+        return says(
+            "F101", f"`{first}` does not belong inside a model or block", "put it in `grow { }`, or at the top level"
+        )
     if context == "body" and first in SECTIONS:
         return says("F101", f"`{first}` stands at the top level, not inside a body", "is a `}` missing before it?")
     if context == "body" and first in ("else", "shortcut"):
         partner = "if" if first == "else" else "residual"
-        return says("F101", f"there is no `{partner}` that this `{first}` belongs to", f"it follows the `}}` of `{partner}`")
+        return says(
+            "F101", f"there is no `{partner}` that this `{first}` belongs to", f"it follows the `}}` of `{partner}`"
+        )
     if context in ("grow", "checkpoint") and first in SECTIONS:
         return says("F101", f"`{first}` stands at the top level, not inside `{context}`", "is a `}` missing before it?")
     if context == "top" and first in ENTRIES:
@@ -186,7 +192,9 @@ def _unknown_word(stop: Stop) -> Explanation | None:
     known = {"top": (*SECTIONS, *DIRECTIVES), "grow": DIRECTIVES, "checkpoint": ENTRIES}.get(context)
     if known is None or not stop.found:
         return None
-    what = {"top": "a section or directive", "grow": "a directive", "checkpoint": "an entry of a checkpoint section"}[context]
+    what = {"top": "a section or directive", "grow": "a directive", "checkpoint": "an entry of a checkpoint section"}[
+        context
+    ]
     rest = stop.text[stop.end : stop.statement.end].lstrip()
     hint = did_you_mean(stop.found, known)
     if hint is None and context == "top" and (rest[:1] in (":", "(") or stop.found in _COMPOSITES):
@@ -247,7 +255,9 @@ def _separate(stop: Stop) -> Explanation | None:
     if near is not None:
         return stop.says("F101", f"`{stop.found}` cannot follow here", near)
     if re.match(r"[A-Za-z_]", stop.found) and (stop.before.strip() or stop.statement.left == "}"):
-        return stop.says("F101", f"a line end is missing before `{stop.found}`", "statements end at the line, or with `;`")
+        return stop.says(
+            "F101", f"a line end is missing before `{stop.found}`", "statements end at the line, or with `;`"
+        )
     return None
 
 
@@ -258,7 +268,9 @@ def _too_early(stop: Stop) -> Explanation | None:
     begin = stop.statement.start + len(stop.before) - len(stop.before.lstrip())
     end = stop.statement.start + last
     message = f"the statement ends too early: expected {expected(stop.accepts)}{stop.after}"
-    return Explanation("F116", message, min(begin, end - 1) if last else stop.offset, max(end, stop.offset if not last else 0))
+    return Explanation(
+        "F116", message, min(begin, end - 1) if last else stop.offset, max(end, stop.offset if not last else 0)
+    )
 
 
 def _near_keyword(stop: Stop) -> str | None:

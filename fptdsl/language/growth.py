@@ -10,7 +10,7 @@ from typing import Any
 
 from lark import Token
 
-from ..diagnostics import Diagnostics, Source, Span, did_you_mean
+from ..diagnostics import Span, did_you_mean
 from . import literals, syntax
 from .builder import Items
 from .statements import StatementBuilder
@@ -135,7 +135,9 @@ class Builder(StatementBuilder):
         elif what != "exact" and (compare is None or compare != "<="):
             example = "25M" if what == "params" else "2.0"
             place = self.at(word) if compare is None else self.at(compare)
-            self.faults.add("F123", f"`require {what}` needs `<=` and a limit", place, hint=f"write `{what} <= {example}`")
+            self.faults.add(
+                "F123", f"`require {what}` needs `<=` and a limit", place, hint=f"write `{what} <= {example}`"
+            )
         else:
             limit = None if bound is None else self.literal("F107", bound, literals.limit, None)
             if bound is None or limit is not None:
@@ -153,6 +155,8 @@ class Builder(StatementBuilder):
         if call is None:
             return argument
         node, method, options = call
+        if not options.values:
+            return replace(argument, value=syntax.Name(str(method), span=node.span))
         return replace(argument, value=syntax.Using(str(method), options.values, span=node.span))
 
     def file(self, children: list[Any]) -> syntax.File:
@@ -187,4 +191,3 @@ class Builder(StatementBuilder):
         text = item.span.text
         end = min((text.find(char) for char in "({" if char in text), default=len(text))
         return Span(self.source, item.span.start, item.span.start + len(text[:end].rstrip()))
-

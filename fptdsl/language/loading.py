@@ -9,7 +9,7 @@ from ..diagnostics import Diagnostics, Source
 from . import syntax
 from .document import Document
 from .parser import parse
-from .reading import find_spec, read_source
+from .reading import find_spec
 from .using import Bundle, Reader, combine_blocks
 
 COMMAND_LINE = "--grow"

@@ -95,10 +95,8 @@ def _report(
     from .explain import Stop, explain
     from .statement_map import StatementMap
 
-    accepts: Set[str] = error.interactive_parser.accepts()  # type: ignore[attr-defined]
+    accepts: Set[str] = error.interactive_parser.accepts()  # type: ignore[no-untyped-call]
     found = explain(Stop(text, offset, accepts, StatementMap(text).at(offset)))
     start = min(repaired.original(found.start), len(source.text))
     end = min(max(repaired.original(found.end), start), len(source.text))
     faults.add(found.code, found.message, Span(source, start, end), hint=found.hint)
-
-

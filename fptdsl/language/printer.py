@@ -58,7 +58,9 @@ def _file(node: syntax.File) -> str:
     lines: list[str] = []
     last: syntax.Item | None = None
     for each in node.items:
-        together = isinstance(last, _ONE_LINERS) and type(last) is type(each) and not _section(last) and not _section(each)
+        together = (
+            isinstance(last, _ONE_LINERS) and type(last) is type(each) and not _section(last) and not _section(each)
+        )
         if last is not None and not together:
             lines.append("")
         lines.extend(item(each))

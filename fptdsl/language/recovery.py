@@ -41,13 +41,13 @@ def without_fault(text: str, offset: int) -> str:
 
 def _sound_header(text: str, start: int, end: int) -> str:
     """The text with the header of a definition or section cut down to what is surely right."""
-    words = re.findall(r"[A-Za-z_]\w*", text[start:end])
+    words: list[str] = re.findall(r"[A-Za-z_]\w*", text[start:end])
     near = get_close_matches(words[0], ("model", "block", "grow", "checkpoint"), n=1) if words else []
     if near and words[0] != near[0]:
         name = f" {words[1]}" if near[0] in ("model", "block") and len(words) > 1 else ""
         header = near[0] + name
         if len(header) <= end - start and (name or near[0] in ("grow", "checkpoint")):
-            blank = blanked(text, start, end)
+            blank: str = blanked(text, start, end)
             return blank[:start] + header + blank[start + len(header) :]
     return blanked_before_body(text, start, end) if HEADER.match(text, start, end) else text
 

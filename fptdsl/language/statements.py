@@ -117,7 +117,9 @@ class StatementBuilder(ExpressionBuilder):
         seen: dict[str, syntax.Param] = {}
         for parameter in values:
             if parameter.name in seen:
-                self.twice(f"the parameter `{parameter.name}` is there twice", parameter.span, seen[parameter.name].span)
+                self.twice(
+                    f"the parameter `{parameter.name}` is there twice", parameter.span, seen[parameter.name].span
+                )
             seen.setdefault(parameter.name, parameter)
         return Items(values, self.span(children))
 

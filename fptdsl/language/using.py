@@ -56,7 +56,9 @@ class Reader:
             key = path
         if key in self.stack:
             chain = " -> ".join(f"`{p.name}`" for p in (*self.stack[self.stack.index(key) :], key))
-            self.faults.add("F124", f"files use one another in a circle: {chain}", span, hint="move what both need to a third file")
+            self.faults.add(
+                "F124", f"files use one another in a circle: {chain}", span, hint="move what both need to a third file"
+            )
             return None
         if key in self.done:
             return self.done[key]
@@ -116,7 +118,9 @@ class Reader:
         if use.model is None:
             return
         if bundle.model is None:
-            self.faults.add("F126", f"`{use.path}` holds no model", use.span, hint="leave `as ...` out to use its blocks")
+            self.faults.add(
+                "F126", f"`{use.path}` holds no model", use.span, hint="leave `as ...` out to use its blocks"
+            )
         elif bundle.model.name != use.model:
             hint = did_you_mean(use.model, [bundle.model.name]) or f"its model is `{bundle.model.name}`"
             self.faults.add("F126", f"the model of `{use.path}` is not called `{use.model}`", use.span, hint=hint)
@@ -130,7 +134,9 @@ class Reader:
             for use, _ in named:
                 note = Note("defined here", Bundle.head(own))
                 message = f"the file has a model of its own, `{own.name}`, so `as {use.model}` has no effect"
-                self.faults.add("F127", message, use.span, hint="leave `as ...` out to use the blocks only", notes=(note,))
+                self.faults.add(
+                    "F127", message, use.span, hint="leave `as ...` out to use the blocks only", notes=(note,)
+                )
             return None
         candidates = [pair for pair in named or used if pair[1].model is not None]
         for use, bundle in candidates[1:]:
