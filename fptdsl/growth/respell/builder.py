@@ -12,7 +12,7 @@ from ...architecture.ops import OPERATIONS
 from ...architecture.tree import Input, Layer, Scope, Tree
 from ...language import syntax
 from .align import Alignment, spliced
-from .expressions import Expr, alike, literal, substitute
+from .expressions import Expr, alike, literal, names_in, substitute
 from .naming import argument_label
 from .pieces import Applied, Choice, Composite, Condition, Declared, Drop, Passed, Piece, Repeated, Unrolled, Verbatim
 from .selectors import Apart, Loop, Occurrence, Selector, grouped, select
@@ -55,7 +55,7 @@ class Builder:
         for k, statement in enumerate(statements):
             owned = [(o, a.owned.get(k, [])) for o, a in aligned]
             if isinstance(statement, syntax.If):
-                pieces.append(self._condition(statement, owned, sequential))
+                pieces.extend(self._condition(statement, owned, sequential))
             elif sequential and spliced(statement):
                 pieces.extend(self._repeat(statement, owned, spliced=True))
             else:
@@ -140,7 +140,17 @@ class Builder:
             raise Unroll([loop for loop in self._loops if loop in loops][-1].statement)
         return [Choice(branches)]
 
-    def _condition(self, statement: syntax.If, owned: Readings, sequential: bool) -> Piece:
+    def _condition(self, statement: syntax.If, owned: Readings, sequential: bool) -> list[Piece]:
+        """An ``if``, where it has nodes or a branch that may have none; elsewhere growth dropped it."""
+        quiet = _silent(statement.then, sequential) or _silent(statement.otherwise or (), sequential)
+        present = {o: spots for o, spots in owned if spots or quiet}
+
+        def make(chosen: list[Occurrence]) -> list[Piece]:
+            return [self._branches(statement, [(o, present[o]) for o in chosen], sequential)]
+
+        return self._choice([(o, None) for o in present], [o for o, _ in owned], make)
+
+    def _branches(self, statement: syntax.If, owned: Readings, sequential: bool) -> Piece:
         then, otherwise = statement.then, statement.otherwise or ()
         taken = [(o, spots, _branch(statement, spots, sequential)) for o, spots in owned]
         demands = [Demand(o, branch) for o, _, branch in taken if branch is not None]
@@ -267,8 +277,11 @@ class Builder:
             holds = all(reading.holds(param) for _, reading in called)
             label = argument_label(place, block.name, param.name)
             if param.name in arguments:
+                argument = arguments[param.name]
+                if not demands and not names_in(written(argument)) <= present[0][0].names().keys():
+                    # A call modelled on one in another loop: whatever value the block was read with will do.
+                    demands = [Demand(o, reading.values()[param.name]) for o, reading in called]
                 if demands:
-                    argument = arguments[param.name]
                     drop: Drop = "never" if not holds or argument.name is None else "unmet"
                     if drop == "unmet" and all(reading.was_special(param) for _, reading in called):
                         drop = "always"  # it said something special, and now the default says the same
@@ -311,11 +324,16 @@ def _branch(statement: syntax.If, spots: Sequence[Spot], sequential: bool) -> bo
     otherwise = bool(Alignment(statement.otherwise or (), spots, sequential).owned)
     if then != otherwise:
         return then
-    quiet, loud = _silent(statement.then), _silent(statement.otherwise or ())
-    return None if quiet == loud else quiet
+    quiet = _silent(statement.then, sequential)
+    return None if quiet == _silent(statement.otherwise or (), sequential) else quiet
 
 
-def _silent(statements: Sequence[syntax.Stmt]) -> bool:
+def _silent(statements: Sequence[syntax.Stmt], sequential: bool) -> bool:
     """Whether the statements may come to no node at all."""
-    return all(isinstance(s, syntax.If) and (_silent(s.then) or _silent(s.otherwise or ())) for s in statements)
+    return all(
+        _silent(s.then, sequential) or _silent(s.otherwise or (), sequential)
+        if isinstance(s, syntax.If)
+        else sequential and spliced(s)
+        for s in statements
+    )
 

@@ -56,13 +56,16 @@ class Writer:
             if inside is not None:
                 return inside
         # A number that was a number stays one; an expression is kept where it still holds.
+        anew = [(d.occurrence, _token(d.wanted)) for d in demands]
+        kept = [(d.occurrence, None if d.met(expr) else _token(d.wanted)) for d in demands]
+        truth = all(isinstance(value, bool) for value in wanted.values())
         number = expr is None or not _names_in_branches(expr)
-        tokens = [(d.occurrence, None if not number and d.met(expr) else _token(d.wanted)) for d in demands]
-        groups = grouped(tokens)
-        tests = _tests(groups)
-        if tests is None:
-            return self._parameter(slot, expr, demands)
-        return self._conditional(slot, expr, wanted, groups, tests)
+        for tokens in (anew,) if number else (anew, kept) if truth else (kept,):
+            groups = grouped(tokens)
+            tests = _tests(groups)
+            if tests is not None:
+                return self._conditional(slot, expr, wanted, groups, tests)
+        return self._parameter(slot, expr, demands)
 
     # --- inside the expression ---
 
