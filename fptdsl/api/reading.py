@@ -37,9 +37,16 @@ def read_spec(
 ) -> Spec:
     """Read a spec; all its faults are raised together as ``FptError``."""
     from ..architecture import elaborate, lower
+    from ..diagnostics import Diagnostics
     from ..language import load
 
-    document = load(spec, model=model, grow=texts(grow))
+    faults = Diagnostics()
+    document = load(spec, model=model, grow=texts(grow), diagnostics=faults)
+    if faults.errors:
+        from .later_faults import add_later_faults
+
+        add_later_faults(document, settings or {}, faults)
+        faults.check()
     network = elaborate(document, settings or {})
     return Spec(document, network, lower(network))
 

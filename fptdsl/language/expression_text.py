@@ -81,9 +81,10 @@ def factor(value: float) -> str:
 def limit(value: float) -> str:
     """The bound of ``require params``: ``25M`` where that is exact."""
     for suffix, unit in (("B", 10**9), ("M", 10**6), ("K", 10**3)):
-        if value >= unit and float(round(value / unit, 3)) * unit == value:
-            return f"{round(value / unit, 3):g}{suffix}" if value / unit < 10**6 else literal(value)
-    return literal(value)
+        text = literal(round(value / unit, 3)).removesuffix(".0")
+        if unit <= value and len(text) <= 5 and float(text) * unit == value:
+            return text + suffix
+    return literal(value).removesuffix(".0")
 
 
 def argument(node: syntax.Argument) -> str:

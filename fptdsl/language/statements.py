@@ -40,6 +40,7 @@ class StatementBuilder(ExpressionBuilder):
         if str(dtype) not in DTYPES:
             hint = did_you_mean(str(dtype), DTYPES) or "inputs are float, int or bool"
             self.faults.add("F121", f"`{dtype}` is not a type of input", self.at(dtype), hint=hint)
+            dtype = "float"
         return syntax.Input(str(name), str(dtype), dims.values, span=self.span(children))
 
     def dims(self, children: list[Any]) -> Items:
@@ -95,6 +96,7 @@ class StatementBuilder(ExpressionBuilder):
         if str(mode) not in MODES:
             hint = did_you_mean(str(mode), MODES) or "branches are joined by concat, add or mul"
             self.faults.add("F122", f"branches cannot be joined by `{mode}`", self.at(mode), hint=hint)
+            mode = "concat"
         return syntax.Parallel(str(mode), body.values, span=self.span(children))  # type: ignore[arg-type]
 
     def repeat(self, children: list[Any]) -> syntax.Statement:

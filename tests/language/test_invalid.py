@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fptdsl.api.later_faults import add_later_faults
 from fptdsl.architecture import elaborate, lower
 from fptdsl.diagnostics import Diagnostic, Diagnostics, FptError
 from fptdsl.growth import make_plan
@@ -64,7 +65,9 @@ def faults_of(spec: Path, text: str) -> list[Diagnostic]:
     found = Diagnostics()
     grow = [value for name, value in options if name == "grow"]
     document = load(spec, model=models[0] if models else None, grow=grow, diagnostics=found)
-    if not found.errors:
+    if found.errors:
+        add_later_faults(document, {}, found)
+    else:
         try:
             network = elaborate(document)
             make_plan(network, lower(network), document.grows)
