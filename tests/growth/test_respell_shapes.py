@@ -152,3 +152,54 @@ def test_siblings_in_several_stages_share_one_switch() -> None:
     assert "  layer1: repeat n as i { Basic(16, with_conv1_1 = i == 1) }\n" in text
     assert "with_conv1_1 = i != 0) }\n" in text
     assert len(text.splitlines()) <= len(RESNET.splitlines()) + 6
+
+
+def test_comments_stay_where_they_were() -> None:
+    spec = """\
+# A licence.
+
+# The unit.
+block Unit(width) {   # one argument
+  # a layer
+  fc: linear(width)   # wide
+  relu
+}  # end of the unit
+
+
+# Between the two, detached.
+
+# Above the model.
+model Units {
+  input x: float[8]
+
+  # first
+  one: Unit(8)  # eight
+  two: Unit(8)
+}
+# The growth.
+widen one to 9
+# The end.
+"""
+    text = grown_text(spec, lambda network: with_args(network, {"one.fc": {"out_features": 9}}))
+    wanted = spec.replace("one: Unit(8)", "one: Unit(9)").split("# The growth")[0]
+    assert text == wanted
+
+
+def test_lines_that_get_too_long_are_broken() -> None:
+    call = "Unit(8, with_a_rather_long_name = 1, and_another_rather_long_name = 1, and_a_third_long_name = 1)"
+    names = "width, with_a_rather_long_name, and_another_rather_long_name, and_a_third_long_name"
+    spec = f"""\
+block Unit({names}) {{
+  fc: linear(width)
+  gc: linear(with_a_rather_long_name)
+  hc: linear(width)
+}}
+
+model Units {{
+  input x: float[8]
+  body: repeat 3 {{ {call} }}   # three
+}}
+"""
+    text = grown_text(spec, lambda network: with_args(network, {"body.1.fc": {"out_features": 9}}))
+    assert max(map(len, text.splitlines())) <= 120
+    assert "  body: repeat 3 as i {\n" in text

@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
-from pydantic_core import PydanticUndefined
-
-from ...architecture.ops import OPERATIONS
-from ...architecture.tree import Input, Layer, Scope, Tree
+from ...architecture.tree import Layer, Scope, Tree
 from ...language import syntax
 from .align import Alignment, spliced
-from .expressions import Expr, alike, literal, names_in, substitute
-from .naming import argument_label
-from .pieces import Applied, Choice, Composite, Condition, Declared, Drop, Passed, Piece, Repeated, Unrolled, Verbatim
+from .expressions import literal
+from .pieces import Applied, Choice, Composite, Condition, Piece, Repeated, Unrolled, Verbatim
 from .selectors import Apart, Loop, Occurrence, Selector, grouped, select
-from .slots import Demand, Slot, Split, Unroll
-from .spots import Reading, Spot, given_names, written
+from .slots import Demand, Split, Unroll
+from .spots import Reading, Spot
+from .statements import Single, StatementBuilder
 from .templates import Templates, dressed, look, outline
 from .writer import TERMS
 
 Readings = list[tuple[Occurrence, list[Spot]]]
-Single = list[tuple[Occurrence, Spot]]
 
 
-class Builder:
+class Builder(StatementBuilder):
     """Builds the pieces of one definition and collects their slots.
 
-    ``calls`` has the reading of every block call of the tree, already written.  ``params`` are the names of
+    ``params`` are the names of
     the definition's parameters, ``local`` the identities of its statements, and ``unrolled`` the ``repeat``
     statements whose elements are to be written one by one.
     """
@@ -37,19 +32,16 @@ class Builder:
         self, templates: Templates, calls: Mapping[Spot, Reading], params: frozenset[str], local: set[int],
         unrolled: set[int],
     ) -> None:
-        self.templates, self.calls, self.params = templates, calls, params
+        super().__init__(calls)
+        self.templates, self.params = templates, params
         self.local, self.unrolled = local, unrolled
-        self.slots: list[Slot] = []
-        self._loops: tuple[Loop, ...] = ()
-        self._keys: tuple[str, ...] = ()
-        self._bound: dict[str, Expr] = {}
 
     # --- bodies ---
 
     def body(self, statements: Sequence[syntax.Stmt], readings: Readings, sequential: bool = False) -> list[Piece]:
         """The pieces of a body that was read as ``readings``."""
         if not readings:
-            return [] if self._bound else [Verbatim(tuple(statements))]
+            return [] if self.bound else [Verbatim(tuple(statements))]
         aligned = [(o, Alignment(statements, spots, sequential)) for o, spots in readings]
         pieces = self._inserted([(o, a.gaps.get(-1, [])) for o, a in aligned])
         for k, statement in enumerate(statements):
@@ -128,7 +120,7 @@ class Builder:
         except Apart:
             if flag is None or len(groups) > 1:
                 raise Split(_classes(tokens, everyone)) from None
-            slot = self._slot(None, [Demand(o, o in sets[0]) for o in everyone], flag)
+            slot = self.slot(None, [Demand(o, o in sets[0]) for o in everyone], flag)
             return [Condition(syntax.If(syntax.Literal_(True), ()), slot, make(groups[0][1]), [])]
         order = sorted(range(len(groups)), key=lambda k: (tests[k].terms, len(groups[k][1]), k))
         branches: list[tuple[Selector | None, list[Piece]]] = [(tests[k], make(groups[k][1])) for k in order]
@@ -137,7 +129,7 @@ class Builder:
         used = [test for test, _ in branches if test is not None]
         if sum(test.terms for test in used) > TERMS:
             loops = {loop for test in used for loop in test.loops}
-            raise Unroll([loop for loop in self._loops if loop in loops][-1].statement)
+            raise Unroll([loop for loop in self.loops if loop in loops][-1].statement)
         return [Choice(branches)]
 
     def _condition(self, statement: syntax.If, owned: Readings, sequential: bool) -> list[Piece]:
@@ -154,7 +146,7 @@ class Builder:
         then, otherwise = statement.then, statement.otherwise or ()
         taken = [(o, spots, _branch(statement, spots, sequential)) for o, spots in owned]
         demands = [Demand(o, branch) for o, _, branch in taken if branch is not None]
-        slot = self._slot(statement.test, demands, None)
+        slot = self.slot(statement.test, demands, None)
         return Condition(
             statement,
             slot,
@@ -168,12 +160,12 @@ class Builder:
         """A statement that is in the tree in all the readings, alike but for its numbers."""
         if isinstance(statement, syntax.Apply):
             block = isinstance(present[0][1].node, Scope)
-            return [self._call(statement, present) if block else self._layer(statement, present, inserted)]
+            return [self.call(statement, present) if block else self.layer(statement, present, inserted)]
         if isinstance(statement, syntax.Input):
-            return [self._input(statement, present)]
-        keys, self._keys = self._keys, (*self._keys, statement.key) if statement.key else self._keys
+            return [self.input(statement, present)]
+        keys, self.keys = self.keys, (*self.keys, statement.key) if statement.key else self.keys
         pieces = self._composite(statement, present)
-        self._keys = keys
+        self.keys = keys
         return pieces
 
     def _composite(self, statement: syntax.Stmt, present: Single) -> list[Piece]:
@@ -197,13 +189,13 @@ class Builder:
         counts = [(o, len(elements)) for o, elements in readings]
         if id(statement) in self.unrolled:
             return [self._unrolled(statement, readings, spliced)]
-        loop = Loop(statement.index, statement, self._loops, self.params)
-        label = f"{self._keys[-1] if self._keys else 'repeat'}_count"
-        count = self._slot(statement.count, [Demand(o, number) for o, number in counts], label)
-        outer, self._loops = self._loops, (*self._loops, loop)
+        loop = Loop(statement.index, statement, self.loops, self.params)
+        label = f"{self.keys[-1] if self.keys else 'repeat'}_count"
+        count = self.slot(statement.count, [Demand(o, number) for o, number in counts], label)
+        outer, self.loops = self.loops, (*self.loops, loop)
         elements: Readings = [(o.inside(loop, i), [spot]) for o, spots in readings for i, spot in enumerate(spots)]
         element = self.body((statement.body,), elements)
-        self._loops = outer
+        self.loops = outer
         if any(isinstance(s[0].node, Layer) for _, s in elements) and not _one_layer(element):
             # A layer is numbered only directly in the repeat: there is no room for braces or an `if`.
             raise Unroll(statement)
@@ -212,88 +204,17 @@ class Builder:
     def _unrolled(self, statement: syntax.Repeat, readings: Readings, spliced: bool) -> Piece:
         counts: dict[int, Occurrence] = {len(spots): o for o, spots in readings}
         if len(counts) > 1:
-            if self._loops:
-                raise Unroll(self._loops[-1].statement)
+            if self.loops:
+                raise Unroll(self.loops[-1].statement)
             raise Split({o.reading: len(spots) for o, spots in readings})
-        bound = self._bound
+        bound = self.bound
         elements: list[list[Piece]] = []
         for i in range(next(iter(counts))):
             if statement.index is not None:
-                self._bound = {**bound, statement.index: literal(i)}
+                self.bound = {**bound, statement.index: literal(i)}
             elements.append(self.body((statement.body,), [(o, [spots[i]]) for o, spots in readings]))
-        self._bound = bound
+        self.bound = bound
         return Unrolled(statement, elements, spliced)
-
-    # --- arguments ---
-
-    def _slot(self, expr: Expr | None, demands: list[Demand], label: str | None) -> Slot:
-        written = substitute(expr, self._bound) if expr is not None else None
-        slot = Slot(written, demands, label, self._loops)
-        self.slots.append(slot)
-        return slot
-
-    def _layer(self, statement: syntax.Apply, present: Single, inserted: bool) -> Piece:
-        fields = OPERATIONS[statement.op].Args.model_fields
-        wanted = [(o, spot.node.args) for o, spot in present if isinstance(spot.node, Layer)]
-        place = statement.key or (self._keys[-1] if self._keys else None)
-        passed: list[Passed] = []
-        given: set[str] = set()
-        for argument, name in zip(statement.args, _positions(statement, tuple(fields))):
-            given.add(name)
-            demands = [Demand(o, getattr(args, name)) for o, args in wanted]
-            default = all(alike(demand.wanted, fields[name].default) for demand in demands)
-            drop = inserted and default and argument.name is not None
-            slot = None if drop else self._slot(written(argument), demands, argument_label(place, statement.op, name))
-            passed.append(Passed(argument, slot, "always" if drop else "never"))
-        for name, field in fields.items():
-            if name in given or all(alike(getattr(args, name), field.default) for _, args in wanted):
-                continue
-            usual = None if field.default is PydanticUndefined else literal(field.default)
-            demands = [Demand(o, getattr(args, name)) for o, args in wanted]
-            slot = self._slot(usual, demands, argument_label(place, statement.op, name))
-            passed.append(Passed(syntax.Argument(name, syntax.Literal_(None)), slot))
-        return Applied(statement, tuple(passed))
-
-    def _input(self, statement: syntax.Input, present: Single) -> Piece:
-        dims: list[Expr | Slot] = []
-        for k, expr in enumerate(statement.dims):
-            sizes = [(o, spot.node.dims[k]) for o, spot in present if isinstance(spot.node, Input)]
-            free = any(type(size) is not int for _, size in sizes)
-            dims.append(expr if free else self._slot(expr, [Demand(o, size) for o, size in sizes], None))
-        return Declared(statement, tuple(dims))
-
-    def _call(self, statement: syntax.Apply, present: Single) -> Piece:
-        """A call of a block that is already written: its parameters' values are wanted of the arguments."""
-        called = [(o, self.calls[spot]) for o, spot in present]
-        block = called[0][1].definition
-        arguments = given_names(block.params, statement.args)
-        place = statement.key or (self._keys[-1] if self._keys else None)
-        mapping: dict[str, Expr] = {name: written(argument) for name, argument in arguments.items()}
-        extra: list[Passed] = []
-        slots: dict[int, tuple[Slot, Drop]] = {}
-        for param in block.params:
-            demands = [Demand(o, reading.wanted[param.name]) for o, reading in called if param.name in reading.wanted]
-            default = substitute(param.default, mapping) if param.default is not None else None
-            holds = all(reading.holds(param) for _, reading in called)
-            label = argument_label(place, block.name, param.name)
-            if param.name in arguments:
-                argument = arguments[param.name]
-                if not demands and not names_in(written(argument)) <= present[0][0].names().keys():
-                    # A call modelled on one in another loop: whatever value the block was read with will do.
-                    demands = [Demand(o, reading.values()[param.name]) for o, reading in called]
-                if demands:
-                    drop: Drop = "never" if not holds or argument.name is None else "unmet"
-                    if drop == "unmet" and all(reading.was_special(param) for _, reading in called):
-                        drop = "always"  # it said something special, and now the default says the same
-                    slots[id(argument)] = self._slot(written(argument), demands, label), drop
-            elif demands and not holds:
-                slot = self._slot(default, demands, label)
-                extra.append(Passed(syntax.Argument(param.name, syntax.Literal_(None)), slot))
-            if default is not None:
-                mapping.setdefault(param.name, default)
-        passed = [Passed(argument, *slots.get(id(argument), (None, "never"))) for argument in statement.args]
-        renamed = statement if statement.op == block.name else replace(statement, op=block.name)
-        return Applied(renamed, (*passed, *extra))
 
 
 def _one_layer(pieces: Sequence[Piece]) -> bool:
@@ -302,10 +223,6 @@ def _one_layer(pieces: Sequence[Piece]) -> bool:
 
 def _op(node: Tree) -> str:
     return node.op if isinstance(node, Layer) else getattr(node, "block_name", None) or "more"
-
-
-def _positions(statement: syntax.Apply, fields: Sequence[str]) -> list[str]:
-    return [argument.name or fields[k] for k, argument in enumerate(statement.args)]
 
 
 def _classes(tokens: Sequence[tuple[Occurrence, Hashable]], everyone: Sequence[Occurrence]) -> dict[Reading, object]:

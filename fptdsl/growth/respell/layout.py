@@ -3,90 +3,112 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ...diagnostics import FptError, Source, Span
 from ...language import parse, syntax, unparse
 from ...language.document import Document
 from ...language.edit import replace_spans
-from .retouch import Anew, retouch
+from .lines import Anew, Edit
+from .retouch import retouch
 
 
 @dataclass(frozen=True)
 class _Passage:
-    """An item's text: comments above it, the item, a comment behind it on its last line."""
+    """An item's text, and the place of the item that it was made from."""
 
-    above: str
     text: str
-    behind: str
+    place: Span | None
 
 
 def laid_out(document: Document, file: syntax.File) -> str:
-    """The text of ``file``, made from the texts of the document's items."""
-    texts = _Texts(document)
-    passages = [texts.passage(item) for item in file.items]
-    chunks = [f"{passage.above}{passage.text}{passage.behind}" for passage in passages]
-    header = texts.header()
-    text = "\n\n".join([header, *chunks] if header else chunks)
-    return f"{text.rstrip()}\n"
+    """The text of ``file``, made from the texts of the document's items.
+
+    Between two items that stood next to one another stands what stood there; an item from elsewhere
+    brings the comment lines directly above it.
+    """
+    own = document.file.span.source if document.file.span is not None else None
+    text = ""
+    last: Span | None = None
+    for item in file.items:
+        passage = _passage(document, item)
+        place = passage.place
+        if not text:
+            text = _top(own, place)
+        elif last is not None and place is not None and _adjacent(last, place):
+            text += place.source.text[last.end : place.start]
+        else:
+            text += (_behind(last) if last is not None else "") + "\n\n" + (_above(place) if place is not None else "")
+        text += passage.text
+        last = place
+    if last is not None:
+        rest = last.source.text[last.end :]
+        text += rest if _only_comments(rest) else _behind(last)
+    return f"{text.strip()}\n"
 
 
-class _Texts:
-    """Finds the text of the items of the grown spec in the user's files."""
-
-    def __init__(self, document: Document) -> None:
-        self.document = document
-        self._old: dict[tuple[type[syntax.Item], str], syntax.Item] = {}
-        for item in (*document.file.items, *document.blocks.values(), document.model, document.checkpoint):
-            if isinstance(item, (syntax.Block, syntax.Model)):
-                self._old.setdefault((type(item), item.name), item)
-            elif isinstance(item, syntax.Checkpoint):
-                self._old.setdefault((syntax.Checkpoint, ""), item)
-
-    def passage(self, item: syntax.Item) -> _Passage:
-        name = item.name if isinstance(item, (syntax.Block, syntax.Model)) else ""
-        old = self._old.get((type(item), name))
-        if old is None or old.span is None:
-            return _Passage("", self._variant(item) or unparse(item), "")
-        try:
-            edits = retouch(old, item)
-        except Anew:
-            return _Passage(_above(old.span), unparse(item), "")
-        return _Passage(_above(old.span), _applied(old.span, edits), _behind(old.span))
-
-    def _variant(self, item: syntax.Item) -> str | None:
-        """The text of a variant of a block, made from that of the block."""
-        for old in self.document.blocks.values():
-            if isinstance(item, syntax.Block) and old.span is not None and item.span is old.span:
-                try:
-                    text = _applied(old.span, retouch(old, replace(item, name=old.name)))
-                except Anew:
-                    return None
-                return re.sub(rf"^block\s+{re.escape(old.name)}\b", f"block {item.name}", text)
-        return None
-
-    def header(self) -> str:
-        """The comment at the top of the spec, where it does not belong to the first item."""
-        source = self.document.file.span.source if self.document.file.span is not None else None
-        if source is None:
-            return ""
-        lines = list(_comments(source))
-        first = self.document.file.items[0] if self.document.file.items else None
-        attached = _above(first.span) if first is not None and first.span is not None else ""
-        own = isinstance(first, (syntax.Block, syntax.Model, syntax.Checkpoint))
-        text = "\n".join(lines).strip("\n")
-        if attached and own:
-            text = text.removesuffix(attached.rstrip("\n")).strip("\n")
-        return text
+def reads_as(text: str, file: syntax.File) -> bool:
+    """Whether ``text`` is a spelling of ``file``."""
+    try:
+        return parse(text, "grown.fpt") == file
+    except FptError:
+        return False
 
 
-def _comments(source: Source) -> Iterator[str]:
-    """The lines before the first that is neither blank nor a comment."""
-    for line in source.text.splitlines():
+def _passage(document: Document, item: syntax.Item) -> _Passage:
+    """The text of an item: that of the definition it was made from, changed where that changed."""
+    candidates = (*document.file.items, *document.blocks.values(), document.model, document.checkpoint)
+    for old in candidates:
+        # A changed item keeps the place of the one that it was made from; a block's variants have it too.
+        if old is not None and old.span is not None and old.span is item.span:
+            break
+    else:
+        return _Passage(unparse(item), None)
+    if not isinstance(old, syntax.Block) or not isinstance(item, syntax.Block) or old.name == item.name:
+        return _Passage(_changed(old, item), old.span)
+    variant = _changed(old, replace(item, name=old.name))
+    return _Passage(re.sub(rf"^block\s+{re.escape(old.name)}\b", f"block {item.name}", variant), None)
+
+
+def _changed(old: syntax.Item, new: syntax.Item) -> str:
+    try:
+        edits = retouch(old, new)
+    except Anew:
+        return unparse(new)
+    return _applied(old.span, edits) if old.span is not None else unparse(new)
+
+
+def _applied(span: Span, edits: list[Edit]) -> str:
+    """The text of a span with edits inside it."""
+    moved = [(Span(s.source, s.start - span.start, s.end - span.start), text) for s, text in edits]
+    return replace_spans(span.text, moved)
+
+
+def _top(own: Source | None, place: Span | None) -> str:
+    """What stands above the first item: the comments at the top of the spec, and those of the item."""
+    if place is not None and place.source is own:
+        before = place.source.text[: place.start]
+        if _only_comments(before):
+            return before
+    lines: list[str] = []
+    for line in own.text.splitlines() if own is not None else ():
         if line.strip() and not line.lstrip().startswith("#"):
-            return
-        yield line.rstrip()
+            break
+        lines.append(line.rstrip())
+    top = "\n".join(lines).strip("\n")
+    return (f"{top}\n\n" if top else "") + (_above(place) if place is not None else "")
+
+
+def _adjacent(first: Span, second: Span) -> bool:
+    """Whether nothing but comments stands between two items of one file."""
+    if first.source is not second.source or second.start < first.end:
+        return False
+    between = first.source.text[first.end : second.start]
+    return "\n" in between and _only_comments(between)
+
+
+def _only_comments(text: str) -> bool:
+    return all(not line.strip() or line.lstrip().startswith("#") for line in text.splitlines())
 
 
 def _above(span: Span) -> str:
@@ -105,17 +127,3 @@ def _behind(span: Span) -> str:
     end = span.source.text.find("\n", span.end)
     rest = span.source.text[span.end : end if end >= 0 else len(span.source.text)].rstrip()
     return rest if rest.lstrip().startswith("#") else ""
-
-
-def _applied(span: Span, edits: list[tuple[Span, str]]) -> str:
-    """The text of a span with edits inside it."""
-    moved = [(Span(s.source, s.start - span.start, s.end - span.start), text) for s, text in edits]
-    return replace_spans(span.text, moved)
-
-
-def reads_as(text: str, file: syntax.File) -> bool:
-    """Whether ``text`` is a spelling of ``file``."""
-    try:
-        return parse(text, "grown.fpt") == file
-    except FptError:
-        return False

@@ -14,19 +14,20 @@ from itertools import groupby
 from ...diagnostics import Span
 from ...language import syntax, unparse
 from ...language.edit import whole_lines
-
-WIDTH = 110
-"""A statement that gets longer than this is printed anew, over several lines."""
-
-Edit = tuple[Span, str]
-
-
-class Anew(Exception):
-    """The node has to be printed anew."""
-
-
-class TooLong(Anew):
-    """The line has no room for the change."""
+from .lines import (
+    WIDTH,
+    Anew,
+    Edit,
+    TooLong,
+    at,
+    indent,
+    level,
+    line_length,
+    line_start,
+    put_after,
+    put_before,
+    require,
+)
 
 
 def retouch(old: syntax.Node, new: syntax.Node) -> list[Edit]:
@@ -38,21 +39,21 @@ def retouch(old: syntax.Node, new: syntax.Node) -> list[Edit]:
     try:
         return _inside(old, new)
     except TooLong:
-        if old.span.start != _line_start(old.span) + len(_indent(old.span)):
+        if old.span.start != line_start(old.span) + len(indent(old.span)):
             raise  # the statement on whose line this one stands is printed anew, over several lines
-        return [(old.span, unparse(new, _level(old.span)))]
+        return [(old.span, unparse(new, level(old.span)))]
     except Anew:
-        return [(old.span, unparse(new, _level(old.span)))]
+        return [(old.span, unparse(new, level(old.span)))]
 
 
 def _inside(old: syntax.Node, new: syntax.Node) -> list[Edit]:
     if type(old) is not type(new):
         raise Anew
     if isinstance(old, (syntax.Block, syntax.Model)) and isinstance(new, (syntax.Block, syntax.Model)):
-        _require(old.name == new.name and _of_config(old) == _of_config(new))
+        require(old.name == new.name and _of_config(old) == _of_config(new))
         return [*_params(old, new), *_bodies(old.body, new.body)]
     if isinstance(old, syntax.Statement) and isinstance(new, syntax.Statement):
-        _require(old.key == new.key and old.let == new.let)
+        require(old.key == new.key and old.let == new.let)
         return _statement(old, new)
     raise Anew
 
@@ -61,30 +62,25 @@ def _of_config(definition: syntax.Block | syntax.Model) -> bool:
     return isinstance(definition, syntax.Model) and definition.from_config
 
 
-def _require(condition: bool) -> None:
-    if not condition:
-        raise Anew
-
-
 def _statement(old: syntax.Statement, new: syntax.Statement) -> list[Edit]:
     if isinstance(old, syntax.Apply) and isinstance(new, syntax.Apply):
         return _apply(old, new)
     if isinstance(old, syntax.Repeat) and isinstance(new, syntax.Repeat):
         return [*_count(old, new), *retouch(old.body, new.body)]
     if isinstance(old, syntax.If) and isinstance(new, syntax.If):
-        _require((old.otherwise is None) == (new.otherwise is None))
+        require((old.otherwise is None) == (new.otherwise is None))
         otherwise = _bodies(old.otherwise or (), new.otherwise or ())
         return [*retouch(old.test, new.test), *_bodies(old.then, new.then), *otherwise]
     if isinstance(old, syntax.Residual) and isinstance(new, syntax.Residual):
-        _require((old.shortcut is None) == (new.shortcut is None))
+        require((old.shortcut is None) == (new.shortcut is None))
         return [*_bodies(old.body, new.body), *_bodies(old.shortcut or (), new.shortcut or ())]
     if isinstance(old, syntax.Parallel) and isinstance(new, syntax.Parallel):
-        _require(old.mode == new.mode)
+        require(old.mode == new.mode)
         return _bodies(old.branches, new.branches)
     if isinstance(old, (syntax.Group, syntax.Sequential)) and isinstance(new, (syntax.Group, syntax.Sequential)):
         return _bodies(old.body, new.body)
     if isinstance(old, syntax.Input) and isinstance(new, syntax.Input):
-        _require(replace(old, dims=()) == replace(new, dims=()) and len(old.dims) == len(new.dims))
+        require(replace(old, dims=()) == replace(new, dims=()) and len(old.dims) == len(new.dims))
         return [edit for a, b in zip(old.dims, new.dims) for edit in retouch(a, b)]
     raise Anew
 
@@ -96,7 +92,7 @@ def _params(old: syntax.Block | syntax.Model, new: syntax.Block | syntax.Model) 
     """Changed defaults, and parameters added at the end."""
     edits: list[Edit] = []
     for before, after in zip(old.params, new.params):
-        _require(before.name == after.name)
+        require(before.name == after.name)
         if before == after:
             continue
         if before.span is None:
@@ -106,12 +102,12 @@ def _params(old: syntax.Block | syntax.Model, new: syntax.Block | syntax.Model) 
         else:
             edits.append((before.span, unparse(after)))
     added = [unparse(param) for param in new.params[len(old.params) :]]
-    _require(len(new.params) >= len(old.params))
+    require(len(new.params) >= len(old.params))
     if not added:
         return edits
     last = old.params[-1].span if old.params else None
     if last is not None:
-        return [*edits, (_at(last, last.end), "".join(f", {text}" for text in added))]
+        return [*edits, (at(last, last.end), "".join(f", {text}" for text in added))]
     if old.span is None:
         raise Anew
     head = re.match(r"(?:block|model)\s+\w+\s*(\(\s*\))?", old.span.text)
@@ -130,7 +126,7 @@ def _count(old: syntax.Repeat, new: syntax.Repeat) -> list[Edit]:
         raise Anew
     if old.index == new.index:
         return retouch(old.count, new.count)
-    _require(old.index is None)
+    require(old.index is None)
     index = f" as {new.index}"
     # Blanks that align the braces of neighbouring lines make room for the index.
     text, start = old.count.span.source.text, old.count.span.end
@@ -141,11 +137,11 @@ def _count(old: syntax.Repeat, new: syntax.Repeat) -> list[Edit]:
 
 def _apply(old: syntax.Apply, new: syntax.Apply) -> list[Edit]:
     """Changed arguments in place, new ones at the end; anything else is printed anew."""
-    _require(old.op == new.op and old.sources == new.sources)
-    _require(len(old.args) <= len(new.args) and bool(old.args))
+    require(old.op == new.op and old.sources == new.sources)
+    require(len(old.args) <= len(new.args) and bool(old.args))
     edits: list[Edit] = []
     for before, after in zip(old.args, new.args):
-        _require(before.name == after.name)
+        require(before.name == after.name)
         if before.value != after.value:
             if before.span is None:
                 raise Anew
@@ -155,21 +151,10 @@ def _apply(old: syntax.Apply, new: syntax.Apply) -> list[Edit]:
     if last is None:
         raise Anew
     if added:
-        edits.append((_at(last, last.end), "".join(f", {unparse(argument)}" for argument in added)))
-    if _line(last) + sum(len(text) - (span.end - span.start) for span, text in edits) > WIDTH:
+        edits.append((at(last, last.end), "".join(f", {unparse(argument)}" for argument in added)))
+    if line_length(last) + sum(len(text) - (span.end - span.start) for span, text in edits) > WIDTH:
         raise TooLong
     return edits
-
-
-def _line(span: Span) -> int:
-    """How long the line is on which the span starts."""
-    text = span.source.text
-    end = text.find("\n", span.end)
-    return (len(text) if end < 0 else end) - _line_start(span)
-
-
-def _line_start(span: Span) -> int:
-    return span.source.text.rfind("\n", 0, span.start) + 1
 
 
 # --- bodies --------------------------------------------------------------------------------------
@@ -179,10 +164,10 @@ def _bodies(old: Sequence[syntax.Stmt], new: Sequence[syntax.Stmt]) -> list[Edit
     """Edits of the statements between two braces."""
     if tuple(old) == tuple(new):
         return []
-    _require(bool(old) and bool(new) and all(statement.span is not None for statement in old))
+    require(bool(old) and bool(new) and all(statement.span is not None for statement in old))
     edits: list[Edit] = []
     kept = _matched(old, new)
-    _require(bool(kept))
+    require(bool(kept))
     for position, statement in enumerate(old):
         if position not in kept.values() and statement.span is not None:
             edits.append((whole_lines(statement.span.source.text, statement.span), ""))
@@ -191,7 +176,7 @@ def _bodies(old: Sequence[syntax.Stmt], new: Sequence[syntax.Stmt]) -> list[Edit
         numbers = list(run)
         if not known:
             added = [new[number] for number in numbers]
-            edits.append(_after(before, added) if before is not None else _before(old[kept[min(kept)]], added))
+            edits.append(put_after(before, added) if before is not None else put_before(old[kept[min(kept)]], added))
             continue
         for number in numbers:
             before = old[kept[number]]
@@ -211,61 +196,3 @@ def _matched(old: Sequence[syntax.Stmt], new: Sequence[syntax.Stmt]) -> dict[int
                 start = position + 1
                 break
     return matched
-
-
-def _after(before: syntax.Stmt, added: Sequence[syntax.Stmt]) -> Edit:
-    """New statements after an old one: on lines of their own where that ends one, else behind ``;``."""
-    span = before.span
-    if span is None:
-        raise Anew
-    text = span.source.text
-    end = text.find("\n", span.end)
-    end = len(text) if end < 0 else end
-    rest = text[span.end : end].strip()
-    if rest and not rest.startswith("#"):
-        inline = "".join(f"; {unparse(statement, _level(span))}" for statement in added)
-        _require(_line(span) + len(inline) <= WIDTH)
-        return _at(span, span.end), inline
-    lines = _lines(added, span, shared=bool(text[_line_start(span) : span.start].strip()))
-    return _at(span, end), "".join(f"\n{_indent(span)}{line}" for line in lines)
-
-
-def _before(after: syntax.Stmt, added: Sequence[syntax.Stmt]) -> Edit:
-    span = after.span
-    if span is None:
-        raise Anew
-    if span.source.text[_line_start(span) : span.start].strip():
-        inline = "".join(f"{unparse(statement, _level(span))}; " for statement in added)
-        _require(_line(span) + len(inline) <= WIDTH)
-        return _at(span, span.start), inline
-    return _at(span, span.start), "".join(f"{line}\n{_indent(span)}" for line in _lines(added, span, shared=False))
-
-
-def _lines(added: Sequence[syntax.Stmt], span: Span, shared: bool) -> list[str]:
-    """A line for each statement; ``shared``: for each run of layers, as on the line around."""
-    texts = [unparse(statement, _level(span)) for statement in added]
-    if not shared or any("\n" in text for text in texts):
-        return texts
-    lines: list[str] = []
-    first = added[0]
-    for statement, text in zip(added, texts):
-        again = isinstance(statement, syntax.Apply) and isinstance(first, syntax.Apply) and statement.op == first.op
-        if not lines or again or len(lines[-1]) + len(text) > WIDTH:
-            lines.append(text)
-        else:
-            lines[-1] += f"; {text}"
-    return lines
-
-
-def _at(span: Span, offset: int) -> Span:
-    return Span(span.source, offset, offset)
-
-
-def _indent(span: Span) -> str:
-    """The blanks at the start of the line on which the span starts."""
-    line = span.source.text[_line_start(span) : span.start]
-    return line[: len(line) - len(line.lstrip())]
-
-
-def _level(span: Span) -> int:
-    return len(_indent(span).expandtabs(2)) // 2
