@@ -101,15 +101,18 @@ def _publish(
             written[outputs.spec].write_text(text, encoding="utf-8", newline="\n")
         with clock("verify"):
             grown = read_spec(written[outputs.spec])
-            with open_fitting(written[outputs.checkpoint], grown) as result:
+            result = open_fitting(written[outputs.checkpoint], grown)
+        with result:
+            with clock("verify"):
                 verdict = _verify(made, grown, source, result, probe, phase(progress, "verify"))
-                document = {
-                    **made.document,
-                    "kind": "apply",
-                    "outputs": outputs.to_json(),
-                    "verification": verdict.to_json(),
-                }
-                _require(made, verdict, document)
+            document = {
+                **made.document,
+                "kind": "apply",
+                "outputs": outputs.to_json(),
+                "verification": verdict.to_json(),
+            }
+            _require(made, verdict, document)
+            with clock("digest"):
                 digests = source.digest(), result.digest()
         with clock("sync"):
             _sync(written[outputs.checkpoint])

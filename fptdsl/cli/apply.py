@@ -29,11 +29,9 @@ def apply(
 ) -> int:
     """Grow a checkpoint, verify it, and publish it with its spec and receipt."""
     from .. import api
-    from .progress import Bar
     from .running import run
 
-    with Bar() as bar:
-        return run(
-            api.apply, spec, checkpoint, out=out, plan=plan, grow=grow or (), model=model,
-            settings=options.settings(set_), seed=seed, probe=probe, force=force, progress=bar, as_json=json, full=full,
-        )  # fmt: skip
+    return run(
+        api.apply, spec, checkpoint, out=out, plan=plan, grow=grow or (), model=model,
+        settings=options.settings(set_), seed=seed, probe=probe, force=force, bar=True, as_json=json, full=full,
+    )  # fmt: skip

@@ -26,15 +26,13 @@ def diff(
 ) -> int:
     """Show the parameter changes, tensor by tensor: of a plan, or between two checkpoints."""
     from .. import api
-    from .progress import Bar
     from .running import run
 
     if new_spec is not None and new_checkpoint is None:
         raise typer.BadParameter("give OLD_SPEC OLD_CHECKPOINT NEW_SPEC NEW_CHECKPOINT, or SPEC [CHECKPOINT]")
     if new_spec is not None and (grow or model or seed is not None):
         raise typer.BadParameter("--grow, --model and --seed are for SPEC [CHECKPOINT] alone")
-    with Bar() as bar:
-        return run(
-            api.diff, spec, checkpoint, new_spec, new_checkpoint, grow=grow or (), model=model,
-            settings=options.settings(set_), seed=seed, progress=bar, as_json=json, full=full,
-        )  # fmt: skip
+    return run(
+        api.diff, spec, checkpoint, new_spec, new_checkpoint, grow=grow or (), model=model,
+        settings=options.settings(set_), seed=seed, bar=True, as_json=json, full=full,
+    )  # fmt: skip

@@ -49,7 +49,7 @@ class Bar:
 
         progress = Progress(
             TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(),
-            console=console_for(sys.stderr), transient=True,
+            console=console_for(sys.stderr), transient=True, redirect_stdout=False, redirect_stderr=False,
         )  # fmt: skip
         progress.start()
         return progress

@@ -8,16 +8,31 @@ from typing import TYPE_CHECKING, Any
 
 from ..diagnostics import FptError
 from . import status
+from .progress import Bar
 from .streams import cannot_write, quiet
 
 if TYPE_CHECKING:
     from ..api.results import Result
 
 
-def run(work: Callable[..., Result], *arguments: Any, as_json: bool, full: bool = False, **options: Any) -> int:
-    """Call ``work``, show what it returns, and return the exit status."""
+def run(
+    work: Callable[..., Result],
+    *arguments: Any,
+    as_json: bool,
+    full: bool = False,
+    bar: bool = False,
+    **options: Any,
+) -> int:
+    """Call ``work``, show what it returns, and return the exit status.
+
+    ``bar``: ``work`` takes ``progress``, which is shown while it lasts.
+    """
     try:
-        result = work(*arguments, **options)
+        if bar:
+            with Bar() as progress:
+                result = work(*arguments, progress=progress, **options)
+        else:
+            result = work(*arguments, **options)
     except FptError as error:
         return report(error, as_json=as_json)
     emit(result.to_json(), as_json=as_json, full=full)

@@ -25,11 +25,9 @@ def verify(
     --set gives parameters of OLD_SPEC.
     """
     from .. import api
-    from .progress import Bar
     from .running import run
 
-    with Bar() as bar:
-        return run(
-            api.verify, old_spec, old_checkpoint, new_spec, new_checkpoint, settings=options.settings(set_),
-            probe=probe, progress=bar, as_json=json, full=full,
-        )  # fmt: skip
+    return run(
+        api.verify, old_spec, old_checkpoint, new_spec, new_checkpoint, settings=options.settings(set_),
+        probe=probe, bar=True, as_json=json, full=full,
+    )  # fmt: skip

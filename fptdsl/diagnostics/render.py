@@ -64,16 +64,23 @@ def excerpt(span: Span, width: int = WIDTH) -> list[str]:
     number, column = span.source.position(span.start)
     line = span.source.line(number)
     margin = f"{number:>5} | "
-    start = min(column - 1, len(line))
-    stop = max(start + 1, min(start + span.end - span.start, len(line)))
-    cells = [visible(char, tab=True) for char in line]
-    before, marked = cells[:start], cells[start:stop] or [" "]
-    shown, offset, length = _clip(before, marked, cells[stop:], max(width - len(margin), 20))
+    shown, offset, length = clip(line, column - 1, span.end - span.start, max(width - len(margin), 20))
     return [
         f"  --> {visible(span.source.name)}:{number}:{column}",
         (margin + shown).rstrip(),
         f"{' ' * (len(margin) - 2)}| {' ' * offset}{'^' * length}",
     ]
+
+
+def clip(line: str, start: int, length: int, room: int) -> tuple[str, int, int]:
+    """The part of a source line around a place that fits in ``room`` columns, and the place in it.
+
+    ``start`` (from 0) and ``length`` are characters of the line; what is returned counts columns.
+    """
+    start = min(start, len(line))
+    stop = max(start + 1, min(start + length, len(line)))
+    cells = [visible(char, tab=True) for char in line]
+    return _clip(cells[:start], cells[start:stop] or [" "], cells[stop:], room)
 
 
 def _clip(before: list[str], marked: list[str], after: list[str], room: int) -> tuple[str, int, int]:

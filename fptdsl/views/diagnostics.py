@@ -8,47 +8,47 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.cells import cell_len
-
+from ..diagnostics.render import MAX_SHOWN, clip
 from .page import Page
+from .words import plural
 
 SEVERITY = {"error": "bold red", "warning": "bold yellow"}
 
 
 def diagnostics(document: dict[str, Any], page: Page) -> None:
-    """The faults of one run."""
-    for item in document["diagnostics"]:
+    """The faults of one run, and how many there are."""
+    items = document["diagnostics"]
+    for item in items[:MAX_SHOWN]:
         diagnostic(item, page)
+    counts = [(severity, sum(item["severity"] == severity for item in items)) for severity in SEVERITY]
+    page.section("lines")
+    page.line(
+        ", ".join(plural(count, severity) for severity, count in counts if count),
+        f" (the first {MAX_SHOWN} are shown)" if len(items) > MAX_SHOWN else "",
+    )
 
 
 def diagnostic(item: dict[str, Any], page: Page) -> None:
     """One fault; never shortened."""
     page.section("lines")
     page.line((f"{item['severity']}[{item['code']}]", SEVERITY[item["severity"]]), (f": {item['message']}", "bold"))
-    if item.get("span"):
-        _excerpt(item["span"], page, "red" if item["severity"] == "error" else "yellow")
+    style = "red" if item["severity"] == "error" else "yellow"
+    if item["span"]:
+        _excerpt(item["span"], page, style)
     elif item.get("path"):
         page.line(("--> ", "blue"), item["path"], indent=2)
     for note in item["notes"]:
         page.line(("note: ", "cyan"), note["message"], indent=2)
         if note.get("span"):
             _excerpt(note["span"], page, "cyan")
-    if item.get("hint"):
-        page.line(("help: ", "green"), item["hint"], indent=2)
+    if item["hint"]:
+        page.line(("hint: ", "green"), item["hint"], indent=2)
 
 
 def _excerpt(span: dict[str, Any], page: Page, style: str) -> None:
     """The source line with the place underlined; a long line is cut to the part around the place."""
     page.line(("--> ", "blue"), f"{span['source']}:{span['line']}:{span['column']}", indent=2)
-    number = str(span["line"])
-    margin = len(number) + 5
-    line = span["text"].replace("\t", " ")
-    room = max(page.width - margin - 1, 10)
-    start = span["column"] - 1
-    end = max(start + 1, min(start + span["length"], len(line)))
-    left = max(0, min(start - room // 3, len(line) - room))
-    shown = line[left : left + room]
-    before = page.safe(line[left:start])
-    marked = page.safe(line[start : min(end, left + room)])
-    page.line((f"  {number} | ", "blue"), shown)
-    page.line(" " * (margin + cell_len(before)), ("^" * max(1, cell_len(marked)), style))
+    margin = f"{span['line']:>5} | "
+    shown, offset, length = clip(span["text"], span["column"] - 1, span["length"], max(page.width - len(margin), 20))
+    page.line((margin, "blue"), shown)
+    page.line((f"{' ' * (len(margin) - 2)}| ", "blue"), " " * offset, ("^" * length, style))

@@ -23,7 +23,7 @@ def normal(text: str) -> str:
     text = re.sub(r"\d+\.\d+e-\d+|(?<= )0(?=  limit)", "#e-#", text)
     text = re.sub(r"\b\d+(\.\d+)?(?=\s+s\b)", "#", text)
     text = re.sub(r"(?<=drift in float32 )( *)\S+|(?<=float32 drift)( +)\S+|(?<=old network)( +)\S+", " #e-#", text)
-    text = re.sub(r"^.*plan # s.*$(\n +s\b)?", "  (times)", text, flags=re.MULTILINE)
+    text = re.sub(r"^  plan # s.*?\n\n", "  (times)\n\n", text, flags=re.MULTILINE | re.DOTALL)
     return re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)
 
 

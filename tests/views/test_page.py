@@ -7,11 +7,11 @@ import re
 
 import pytest
 from rich.cells import cell_len
-from views.documents import plan, residual_network, step, tensor, tie
 
 from fptdsl.views import VIEWS, render
 from fptdsl.views.page import LIMIT, Page
 from fptdsl.views.printable import printable
+from views.documents import plan, residual_network, step, tensor, tie
 
 HOSTILE = [
     "\x1b[31mred\x1b[0m.weight",
