@@ -8,8 +8,7 @@ from typing import Any
 
 from ..architecture.graph import Graph
 from ..architecture.terms import Space
-from ..diagnostics import Diagnostics, did_you_mean
-from ..language import syntax
+from ..diagnostics import Diagnostics
 from .facts import Facts, gather
 from .methods import AUTOMATIC, WIDENING, Illegal, Method
 from .plan import Exactness
@@ -61,35 +60,25 @@ def space_names(graph: Graph, widths: Widths) -> dict[Space, str]:
     return names
 
 
-def options_of(using: syntax.Using | None) -> dict[str, Any]:
-    """Options as plain values; bare words and strings alike."""
-    found: dict[str, Any] = {}
-    for argument in using.options if using is not None else ():
-        value = argument.value
-        found[argument.name or ""] = value.name if isinstance(value, syntax.Name) else getattr(value, "value", None)
-    return found
-
-
 def _method(
     fact: Facts, new: int, request: Request | None, diagnostics: Diagnostics
 ) -> tuple[Method | None, Mapping[str, Any], str]:
     """The method, its options, and why an earlier one of the automatic choice was passed over."""
-    using = request.using if request is not None else None
-    if using is not None and using.method not in WIDENING:
-        known = ", ".join(WIDENING)
-        diagnostics.add(
-            "F311",
-            f"`{using.method}` is not a method of widening",
-            using.span or _span(request),
-            hint=did_you_mean(using.method, WIDENING) or f"methods of widening: {known}",
-        )
-        return None, {}, ""
-    if using is not None:
-        method, options = WIDENING[using.method], options_of(using)
-        reason = method.illegal(fact, new, options)
+    asked = request.method if request is not None and request.method is not None else None
+    if asked is not None and asked.kind != "widen":
+        asked = None  # A width that came with an insertion: `deepen conv2 by 1 to 128 using ...`.
+    if asked is not None:
+        method = WIDENING.get(asked.name)
+        if method is None:
+            hint = f"methods of widening: {', '.join(WIDENING)}"
+            diagnostics.add(
+                "F311", f"`{asked.name}` is not available for widening in this version", asked.span, hint=hint
+            )
+            return None, {}, ""
+        reason = method.illegal(fact, new, asked.mapping)
         if reason is None:
-            return method, options, ""
-        _refuse(fact, method.name, reason, request, using, diagnostics)
+            return method, asked.mapping, ""
+        _refuse(fact, method.name, reason, request, diagnostics)
         return None, {}, ""
     passed: list[tuple[str, Illegal]] = []
     for name in AUTOMATIC:
@@ -97,26 +86,15 @@ def _method(
         if reason is None:
             return WIDENING[name], {}, f"`{passed[0][0]}` is not legal: {passed[0][1].reason}" if passed else ""
         passed.append((name, reason))
-    _refuse(fact, passed[-1][0], passed[-1][1], request, None, diagnostics)
+    _refuse(fact, passed[-1][0], passed[-1][1], request, diagnostics)
     return None, {}, ""
 
 
-def _span(request: Request | None) -> Any:
-    return request.span if request is not None else None
-
-
-def _refuse(
-    fact: Facts,
-    method: str,
-    reason: Illegal,
-    request: Request | None,
-    using: syntax.Using | None,
-    diagnostics: Diagnostics,
-) -> None:
+def _refuse(fact: Facts, method: str, reason: Illegal, request: Request | None, diagnostics: Diagnostics) -> None:
     place = fact.space.home or "these units"
+    span = request.span if request is not None else None
+    if request is not None and request.method is not None and request.method.span is not None:
+        span = request.method.span
     diagnostics.add(
-        "F310",
-        f"the units of `{place}` cannot be widened with `{method}`: {reason.reason}",
-        (using.span if using is not None else None) or _span(request),
-        hint=reason.hint,
+        "F310", f"the units of `{place}` cannot be widened with `{method}`: {reason.reason}", span, hint=reason.hint
     )

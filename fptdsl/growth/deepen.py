@@ -15,6 +15,7 @@ from ..diagnostics import Diagnostics
 from ..language import syntax
 from .edit_tree import Insertions, clone, insert, parents
 from .elements import element_positions, templates
+from .refusal import Refused
 from .requests import Request
 
 
@@ -35,14 +36,6 @@ class Unit:
 class Deepened:
     network: Network
     units: list[Unit]
-
-
-class Refused(Exception):
-    """A place where nothing can be inserted."""
-
-    def __init__(self, code: str, reason: str, hint: str | None = None) -> None:
-        super().__init__(reason)
-        self.code, self.hint = code, hint
 
 
 def deepen(network: Network, graph: Graph, requests: Sequence[Request], diagnostics: Diagnostics) -> Deepened:

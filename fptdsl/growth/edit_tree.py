@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..architecture.tree import Environment, Frame, Layer, Network, Origin, Scope, Tree
+from ..architecture.tree import Environment, Frame, Layer, Network, Origin, Scope, Tree, walk
 
 
 @dataclass
@@ -57,17 +57,25 @@ def _same(left: tuple[Tree, ...], right: tuple[Tree, ...]) -> bool:
 
 def set_arguments(network: Network, changes: Mapping[int, Mapping[str, Any]]) -> Network:
     """The network with other arguments at some layers (by id)."""
+    layers = {id(node): node for _, node in walk(network) if isinstance(node, Layer) and id(node) in changes}
+    return replace_nodes(
+        network,
+        {key: replace(old, args=type(old.args)(**{**dict(old.args), **changes[key]})) for key, old in layers.items()},
+    )
+
+
+def replace_nodes(network: Network, changed: Mapping[int, Tree]) -> Network:
+    """The network with other nodes in the places of some (by id)."""
 
     def visit(node: Tree) -> Tree:
-        if isinstance(node, Layer):
-            change = changes.get(id(node))
-            return replace(node, args=type(node.args)(**{**dict(node.args), **change})) if change else node
-        if isinstance(node, Scope):
-            inside, shortcut = tuple(map(visit, node.children)), tuple(map(visit, node.shortcut))
-            if _same(inside, node.children) and _same(shortcut, node.shortcut):
-                return node
-            return replace(node, children=inside, shortcut=shortcut)
-        return node
+        if id(node) in changed:
+            return changed[id(node)]
+        if not isinstance(node, Scope):
+            return node
+        inside, shortcut = tuple(map(visit, node.children)), tuple(map(visit, node.shortcut))
+        if _same(inside, node.children) and _same(shortcut, node.shortcut):
+            return node
+        return replace(node, children=inside, shortcut=shortcut)
 
     return replace(network, body=tuple(map(visit, network.body)))
 

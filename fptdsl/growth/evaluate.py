@@ -225,7 +225,7 @@ class Evaluator:
         if recipe.init != "kernel":
             return 0.0
         start = recipe.start
-        like = start.name if isinstance(start, Source) else getattr(start, "like", None)
+        like = getattr(start, "name", None) or getattr(start, "like", None)
         if like is None:
             shape = getattr(start, "shape", (1,))
             return float(1.0 / np.sqrt(max(1, int(np.prod(shape[1:], dtype=np.int64)))))

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from ..architecture.graph import Graph, Node, Value
 from ..diagnostics import Diagnostics
-from .choice import options_of
 from .deepen import Unit
 from .edit_tree import trees_of
 from .identity import Identity, NoIdentity, Solver, part_of
@@ -78,23 +77,23 @@ def _solve(unit: Unit, middle: Graph, same_as: dict[Value, Value], old_keys: Map
     source, output = nodes[0].inputs[0], nodes[-1].output
     if source.shape != output.shape:
         raise NoIdentity(f"it changes the shape from {_shown(source.shape)} to {_shown(output.shape)}")
-    using = unit.request.using
-    statistics = str(options_of(using).get("bn", "auto"))
+    asked = unit.request.method
+    statistics = str(asked.mapping.get("bn", "auto")) if asked is not None else "auto"
     identity = Solver(source, nodes, same_as, old_keys, statistics).solve(output)
     same_as[output] = same_as.get(source, source)
     method = "zero" if identity.zeroed else "net2net"
-    if using is not None and using.method not in METHODS:
+    if asked is not None and asked.name not in METHODS:
         raise NoIdentity(
-            f"`{using.method}` is not available for deepening in this version",
+            f"`{asked.name}` is not available for deepening in this version",
             "`net2net` deepens layers and `zero` deepens residual blocks",
         )
-    if using is not None and using.method != method:
+    if asked is not None and asked.name != method:
         what = (
             "a residual block starts as the identity by a zero branch"
             if method == "zero"
             else ("there is no residual sum whose branch could be zero")
         )
-        raise NoIdentity(f"`{using.method}` does not apply here: {what}", f"use `{method}`")
+        raise NoIdentity(f"`{asked.name}` does not apply here: {what}", f"use `{method}`")
     starts, final = dict(identity.starts), set()
     for node in nodes:
         for suffix, tensor in node.tensors.items():

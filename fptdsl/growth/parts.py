@@ -8,7 +8,7 @@ import numpy as np
 
 from .axes import AxisMap, Maps
 from .plan import Part
-from .recipe import Constant, Dirac, Fresh, IdentityNorm, Recipe, Source
+from .recipe import Constant, Dirac, Embed, Fresh, IdentityNorm, Recipe, Share, Source
 
 OLD, COPY, FRESH, ZERO, PAIR, DONOR = "old", "copy", "fresh", "zero", "pair", "copy of norm"
 
@@ -36,6 +36,10 @@ def _start(recipe: Recipe) -> str:
         return "zero" if start.value == 0 else f"{start.value:g}"
     if isinstance(start, IdentityNorm):
         return "identity norm"
+    if isinstance(start, Embed):
+        return "old, zeros around"
+    if isinstance(start, Share):
+        return f"share {start.index + 1} of {start.count}"
     return OLD
 
 

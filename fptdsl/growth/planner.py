@@ -15,6 +15,7 @@ from ..architecture.terms import Space
 from ..architecture.tree import Network
 from ..diagnostics import Diagnostics
 from ..language import syntax
+from ..language.directives import section_seed
 from .choice import Choice, choose
 from .deepen import Deepened, deepen
 from .digest import spec_digest
@@ -24,6 +25,7 @@ from .recipes import tensor_plans
 from .regrow import grown_network
 from .requests import Requests, collect
 from .requirements import check_requirements
+from .reshape import Reshaped, reshape
 from .steps import make_steps
 from .widths import Widths, solve
 
@@ -39,8 +41,9 @@ class Draft:
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
     requests: Requests = field(default_factory=Requests)
     deepened: Deepened | None = None
+    reshaped: Reshaped | None = None
     middle: Graph | None = None
-    """The graph with all insertions, at the old widths."""
+    """The graph with all insertions and new forms, at the old widths."""
     inserted: list[Inserted] = field(default_factory=list)
     widths: Widths | None = None
     choices: dict[Space, Choice] = field(default_factory=dict)
@@ -55,7 +58,16 @@ def insert_layers(draft: Draft) -> None:
     """``deepen`` as a graph edit, at the old widths."""
     draft.deepened = deepen(draft.network, draft.graph, draft.requests.deepen, draft.diagnostics)
     draft.diagnostics.check()
-    draft.middle = lower(draft.deepened.network) if draft.deepened.units else draft.graph
+
+
+def reshape_layers(draft: Draft) -> None:
+    """``enlarge`` and ``branch``: old layers in another form."""
+    assert draft.deepened is not None
+    requests = [*draft.requests.enlarge, *draft.requests.branch]
+    draft.reshaped = reshape(draft.deepened.network, requests, draft.diagnostics)
+    draft.diagnostics.check()
+    changed = draft.reshaped.network is not draft.network
+    draft.middle = lower(draft.reshaped.network) if changed else draft.graph
 
 
 def start_as_identity(draft: Draft) -> None:
@@ -82,12 +94,14 @@ def write_plan(draft: Draft) -> None:
     """The grown network, a recipe for each of its tensors, and the steps in words."""
     assert draft.middle is not None
     assert draft.widths is not None
-    assert draft.deepened is not None
-    network = grown_network(draft.deepened.network, draft.middle, draft.widths.sizes)
+    assert draft.reshaped is not None
+    network = grown_network(draft.reshaped.network, draft.middle, draft.widths.sizes)
     grown = lower(network)
     tables = {space: choice.table for space, choice in draft.choices.items()}
-    tensors = tensor_plans(draft.graph, draft.middle, grown, tables, draft.inserted)
-    steps, warnings = make_steps(draft.middle, draft.widths, draft.choices, draft.inserted, grown)
+    tensors = tensor_plans(
+        draft.graph, draft.middle, grown, tables, draft.inserted, draft.reshaped.starts(draft.middle)
+    )
+    steps, warnings = make_steps(draft.middle, draft.widths, draft.choices, draft.inserted, draft.reshaped.edits, grown)
     draft.plan = Plan(
         spec=spec_digest(draft.network, draft.grows),
         seed=draft.seed,
@@ -113,6 +127,7 @@ def check(draft: Draft) -> None:
 PASSES: tuple[Callable[[Draft], None], ...] = (
     resolve_paths,
     insert_layers,
+    reshape_layers,
     start_as_identity,
     settle_widths,
     choose_methods,
@@ -127,18 +142,8 @@ def make_plan(network: Network, graph: Graph, grows: Sequence[syntax.Grow], *, s
     Raises :class:`FptError` with every fault of the directives: paths that match nothing, shrinking,
     frozen units, contradictory widths, methods that are not legal where they are asked for.
     """
-    draft = Draft(network, graph, tuple(grows), _seed(grows, seed))
+    draft = Draft(network, graph, tuple(grows), seed or next((s for s in map(section_seed, grows) if s is not None), 0))
     for step in PASSES:
         step(draft)
     assert draft.plan is not None
     return draft.plan
-
-
-def _seed(grows: Sequence[syntax.Grow], seed: int) -> int:
-    """``grow (seed=3)`` sets the seed where the command line does not (0)."""
-    for grow in grows:
-        for option in grow.options:
-            value = getattr(option.value, "value", None)
-            if option.name == "seed" and isinstance(value, int) and seed == 0:
-                return value
-    return seed

@@ -105,7 +105,24 @@ class IdentityNorm:
     affine: bool = True
 
 
-Start = Union[Source, Constant, Dirac, Fresh, IdentityNorm]
+@dataclass(frozen=True)
+class Embed:
+    """The old kernel in the middle of a larger one, zeros around it (K-1)."""
+
+    name: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Share:
+    """One of ``count`` equal shares of an old tensor, which add up to it on the file's grid (D-12, S-1)."""
+
+    name: str
+    index: int
+    count: int
+
+
+Start = Union[Source, Constant, Dirac, Fresh, IdentityNorm, Embed, Share]
 
 
 @dataclass(frozen=True)

@@ -16,20 +16,29 @@ from .recipe import Axis, Concat, Constant, Fresh, Leaf, Product, Recipe, Source
 
 
 def tensor_plans(
-    old: Graph, middle: Graph, grown: Graph, tables: Mapping[Space, Table], inserted: Sequence[Inserted]
+    old: Graph,
+    middle: Graph,
+    grown: Graph,
+    tables: Mapping[Space, Table],
+    inserted: Sequence[Inserted],
+    rewritten: Mapping[str, Start],
 ) -> tuple[TensorPlan, ...]:
     """One plan per tensor of ``grown``, in the order of its ``state_dict``.
 
     ``middle`` is the graph with the insertions and the old widths: its tensors have the names of
-    ``grown``.  Raises :class:`FptError` (F340) where a predicted shape is not that of the grown graph.
+    ``grown``.  ``rewritten`` are the starts of layers that got another form.
+    Raises :class:`FptError` (F340) where a predicted shape is not that of the grown graph.
     """
     old_keys = old_names(middle)
     starts = {name: (start, name in part.final) for part in inserted for name, start in part.starts.items()}
+    starts.update((name, (start, False)) for name, start in rewritten.items())
     maps = Maps({table.space: table for table in tables.values()})
     plans = []
     for name, tensor in grown.tensors.items():
         before = middle.tensors[name]
-        plan = _plan(name, tensor, before, old_keys.get(name), starts.get(name), tables, maps)
+        old_key = old_keys.get(name)
+        old_shape = old.tensors[old_key].shape if old_key is not None else None
+        plan = _plan(name, tensor, before, old_key, old_shape, starts.get(name), tables, maps)
         plans.append(plan)
     _check_sources(old, plans)
     return tuple(plans)
@@ -40,6 +49,7 @@ def _plan(
     tensor: Tensor,
     before: Tensor,
     old_key: str | None,
+    old_shape: tuple[int, ...] | None,
     start: tuple[Start, bool] | None,
     tables: Mapping[Space, Table],
     maps: Maps,
@@ -47,14 +57,13 @@ def _plan(
     axes = tuple(axis_of(term, tables) for term in before.axes)
     if old_key is not None:
         grows = any(space in tables for axis in before.axes for space in spaces(axis))
-        if not grows:
+        value = start[0] if start is not None else Source(old_key)
+        if not grows and isinstance(value, Source):
             action = "keep" if old_key == name else "rename"
-            return TensorPlan(name, action, old_key, before.shape, tensor.shape, tensor.buffer)  # type: ignore[arg-type]
-        recipe = Recipe(Source(old_key), axes, before.roles, before.init)
+            return TensorPlan(name, action, old_key, old_shape, tensor.shape, tensor.buffer)  # type: ignore[arg-type]
+        recipe = Recipe(value, axes, before.roles, before.init)
         _agree(name, recipe, maps, tensor)
-        return TensorPlan(
-            name, "grow", old_key, before.shape, tensor.shape, tensor.buffer, recipe, parts_of(recipe, maps)
-        )
+        return TensorPlan(name, "grow", old_key, old_shape, tensor.shape, tensor.buffer, recipe, parts_of(recipe, maps))
     assert start is not None, name
     recipe = _added(start, axes, before, tensor)
     _agree(name, recipe, maps, tensor)

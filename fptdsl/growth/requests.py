@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..architecture.graph import Graph
-from ..diagnostics import Diagnostics, Span, did_you_mean
+from ..diagnostics import Diagnostics, FptError, Span, did_you_mean
 from ..language import syntax
-from ..language.directives import section_method
+from ..language.directives import Method, method_for
 from .paths import is_whole_model, match
 
 
@@ -17,12 +17,12 @@ class Request:
     """One directive with the options of its section.
 
     ``targets`` are names of the network before growth, in their order; ``""`` is the whole model.
-    ``using`` is the directive's own method or the section's.
+    ``method`` is the one that the directive or its section asks for, None for the automatic choice.
     """
 
     directive: syntax.Directive
     targets: tuple[str, ...]
-    using: syntax.Using | None
+    method: Method | None
 
     @property
     def text(self) -> str:
@@ -37,53 +37,44 @@ class Request:
 class Requests:
     """All requests of a run, by kind, in a canonical order that does not depend on that of the text."""
 
-    widen: list[Request] = field(default_factory=list)
+    enlarge: list[Request] = field(default_factory=list)
+    branch: list[Request] = field(default_factory=list)
     deepen: list[Request] = field(default_factory=list)
+    widen: list[Request] = field(default_factory=list)
     require: list[syntax.Require] = field(default_factory=list)
-
-    @property
-    def empty(self) -> bool:
-        return not (self.widen or self.deepen)
 
 
 def collect(grows: Sequence[syntax.Grow], graph: Graph, diagnostics: Diagnostics) -> Requests:
     """Match every directive's paths against the network; faults go to ``diagnostics``."""
     found = Requests()
+    lists: dict[type, list[Request]] = {
+        syntax.Enlarge: found.enlarge,
+        syntax.Branch: found.branch,
+        syntax.Deepen: found.deepen,
+        syntax.Widen: found.widen,
+    }
     for grow in grows:
-        section = section_method(grow)
         for directive in grow.directives:
             if isinstance(directive, syntax.Require):
                 found.require.append(directive)
                 continue
-            using = directive.using or section
             paths = directive.paths if isinstance(directive, syntax.Deepen) else (directive.path,)
             targets = [name for path in paths for name in _resolve(path, graph, diagnostics)]
-            request = Request(directive, tuple(dict.fromkeys(targets)), using)
-            if isinstance(directive, syntax.Widen):
-                _once(found.widen, request)
-            elif isinstance(directive, syntax.Deepen):
-                _once(found.deepen, request)
-            else:
-                word = "enlarge" if isinstance(directive, syntax.Enlarge) else "branch"
-                diagnostics.add(
-                    "F302",
-                    f"`{word}` is not available in this version",
-                    directive.span,
-                    hint="`widen` and `deepen` are; see the changelog for what is planned",
-                )
-    found.widen.sort(key=_canonical)
-    found.deepen.sort(key=_canonical)
+            try:
+                method = method_for(directive, grow)
+            except FptError as fault:
+                diagnostics.items.extend(d for d in fault.diagnostics if d not in diagnostics.items)
+                continue
+            _once(lists[type(directive)], Request(directive, tuple(dict.fromkeys(targets)), method))
+    for requests in lists.values():
+        requests.sort(key=lambda request: (request.targets, request.text))
     return found
 
 
 def _once(requests: list[Request], request: Request) -> None:
     """A repeated directive counts once."""
-    if all(other.directive != request.directive or other.using != request.using for other in requests):
+    if all(other.directive != request.directive or other.method != request.method for other in requests):
         requests.append(request)
-
-
-def _canonical(request: Request) -> tuple[object, ...]:
-    return request.targets, request.text
 
 
 def _resolve(path: syntax.Path, graph: Graph, diagnostics: Diagnostics) -> list[str]:

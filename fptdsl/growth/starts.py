@@ -6,18 +6,20 @@ from math import erf
 
 import numpy as np
 
-from .grid import Float64, identity_norm, store, widen_raw
+from .grid import Float64, identity_norm, snap, store, ulp, widen_raw
 from .random import Stream, symmetric
-from .recipe import Constant, Dirac, Fresh, IdentityNorm, Source, Start
+from .recipe import Constant, Dirac, Embed, Fresh, IdentityNorm, Share, Source, Start
 from .source import Weights, deviation
 
 
 def start_rows(start: Start, rows: np.ndarray, source: Weights, dtype: str | None, stream: Stream) -> Float64:
     """Rows ``rows`` (axis 0) of the start, in float64; ``dtype`` is the grid, None for no grid."""
     if isinstance(start, Source):
-        low, high = int(rows.min()), int(rows.max()) + 1
-        block = widen_raw(source.rows(start.name, low, high), source.dtype(start.name))
-        return np.asarray(block.reshape(high - low, *source.shape(start.name)[1:])[rows - low])
+        return _old(start.name, rows, source)
+    if isinstance(start, Embed):
+        return _embedded(start, _old(start.name, rows, source))
+    if isinstance(start, Share):
+        return _share(start, _old(start.name, rows, source), dtype)
     if isinstance(start, Constant):
         return np.full((len(rows), *start.shape[1:]), start.value)
     if isinstance(start, Dirac):
@@ -25,6 +27,26 @@ def start_rows(start: Start, rows: np.ndarray, source: Weights, dtype: str | Non
     if isinstance(start, Fresh):
         return _fresh(start, rows, source, stream)
     return np.asarray(_identity_norm(start, source, dtype)[rows])
+
+
+def _old(name: str, rows: np.ndarray, source: Weights) -> Float64:
+    low, high = int(rows.min()), int(rows.max()) + 1
+    block = widen_raw(source.rows(name, low, high), source.dtype(name))
+    return np.asarray(block.reshape(high - low, *source.shape(name)[1:])[rows - low])
+
+
+def _embedded(start: Embed, old: Float64) -> Float64:
+    """``[rows, in, k...]`` in the middle of ``[rows, in, k'...]``; every difference is even."""
+    margins = [(new - k) // 2 for new, k in zip(start.shape[2:], old.shape[2:])]
+    return np.pad(old, [(0, 0), (0, 0), *((m, m) for m in margins)])
+
+
+def _share(start: Share, old: Float64, dtype: str | None) -> Float64:
+    """Equal shares rounded to the grid of the old value; the last is the remainder."""
+    part = old / start.count
+    if dtype is not None:
+        part = snap(part, ulp(old, dtype))
+    return np.asarray(part if start.index < start.count - 1 else old - part * (start.count - 1))
 
 
 def _dirac(start: Dirac, rows: np.ndarray) -> Float64:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ..architecture.graph import Graph
 from ..architecture.terms import Space, size, spaces
+from ..language import syntax
 from .choice import Choice
 from .insertions import Inserted
 from .plan import ORDER, Step, Tie
+from .recipe import Embed
 from .requests import Request
+from .reshape import Edit
 from .widths import Group, Widths, groups
 
 LEARNING_RATE = {
@@ -19,10 +22,19 @@ LEARNING_RATE = {
 
 
 def make_steps(
-    middle: Graph, widths: Widths, choices: Mapping[Space, Choice], inserted: list[Inserted], grown: Graph
+    middle: Graph,
+    widths: Widths,
+    choices: Mapping[Space, Choice],
+    inserted: list[Inserted],
+    edits: Sequence[Edit],
+    grown: Graph,
 ) -> tuple[tuple[Step, ...], tuple[str, ...]]:
     """Deepening first, as it is planned; then widening.  Second: warnings of the whole plan."""
-    steps = [*_deepen_steps(inserted, grown), *_widen_steps(middle, widths, choices, grown)]
+    steps = [
+        *_deepen_steps(inserted, grown),
+        *_edit_steps(edits, middle),
+        *_widen_steps(middle, widths, choices, grown),
+    ]
     warnings = tuple(dict.fromkeys(advice for step in steps for advice in step.advice))
     return tuple(steps), warnings
 
@@ -51,6 +63,45 @@ def _deepen_steps(inserted: list[Inserted], grown: Graph) -> list[Step]:
             )
         )
     return steps
+
+
+def _edit_steps(edits: Sequence[Edit], middle: Graph) -> list[Step]:
+    """One step for every directive that gives layers another form."""
+    by_directive: dict[int, list[Edit]] = {}
+    for edit in edits:
+        by_directive.setdefault(id(edit.request), []).append(edit)
+    steps = []
+    for group in by_directive.values():
+        first = group[0]
+        enlarges = isinstance(first.request.directive, syntax.Enlarge)
+        steps.append(
+            Step(
+                kind="enlarge" if enlarges else "branch",
+                directive=first.request.text,
+                target=", ".join(edit.target for edit in group),
+                summary="; ".join(_few([f"{edit.target}: {edit.summary}" for edit in group], 4)),
+                method="netmorph",
+                exactness=first.exactness,
+                why=first.why,
+                parameters=sum(_gained(edit, middle) for edit in group),
+            )
+        )
+    return steps
+
+
+def _gained(edit: Edit, middle: Graph) -> int:
+    """Parameters of the layer's new form beyond those that it had."""
+    total = 0
+    nodes = {id(node.tree): node for node in middle.nodes}
+    for position, layer in enumerate(edit.layers):
+        for suffix, tensor in nodes[id(layer)].tensors.items():
+            start = edit.start(position, suffix, tensor.shape)
+            if isinstance(start, Embed):
+                # What lies outside the old kernel.
+                total += _product(tensor.shape) - _product(tensor.shape[:2]) * edit.old_taps
+            elif position:
+                total += _product(tensor.shape)
+    return total
 
 
 def _inserted(parts: list[Inserted]) -> str:

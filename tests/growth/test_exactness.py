@@ -112,3 +112,28 @@ def test_copies_of_one_unit_are_equal_rows_and_shares_sum_to_the_old_weight() ->
         summed = reader[:, members].sum(dim=1)
         assert bool((summed == outcome.state["layer1.0.conv2.weight"][:, unit].double()).all())
     assert max(classes.count(unit) for unit in range(16)) > 2
+
+
+@pytest.mark.parametrize(
+    ("spec", "directives"),
+    [
+        (CIFAR, "enlarge layer1.*.conv1 kernel_size to 5"),
+        (CIFAR, "enlarge conv1 kernel_size to (3, 7)"),
+        (CIFAR, "branch layer1.0.conv2 into 3"),
+        (CIFAR, "branch linear into 2; enlarge layer2.0.conv1 kernel_size to 7; widen layer2 to 64 using net2net"),
+        (CIFAR, "widen layer1 to 20 using r2r; branch layer1.1.conv2 into 2; enlarge layer1.1.conv1 kernel_size to 5"),
+        (MIXTURE, "enlarge stem kernel_size to 5; branch gc into 2; enlarge up kernel_size to 4"),
+        (MIXTURE, "branch inc.a.c into 2; enlarge mb.*.dw kernel_size to 7; branch fc1 into 4"),
+    ],
+)
+def test_layers_in_another_form_keep_the_function(spec: str, directives: str) -> None:
+    outcome = grow(spec, directives)
+    assert outcome.plan.exactness == "exact"
+    assert outcome.unrounded <= 1e-12
+    assert outcome.stored <= 1e-11
+
+
+def test_shares_of_a_branched_layer_add_up_on_the_grid() -> None:
+    outcome = grow(CIFAR, "branch layer1.0.conv2 into 3")
+    parts = [outcome.grown[f"layer1.0.{key}.weight"].double() for key in ("conv2", "conv2_1", "conv2_2")]
+    assert bool((sum(parts) == outcome.state["layer1.0.conv2.weight"].double()).all())

@@ -172,3 +172,21 @@ def test_all_faults_of_a_run_are_reported_together() -> None:
     with pytest.raises(FptError) as caught:
         plan_of(CIFAR, "widen layr2 to 64; widen foo to 3; deepen bar by 1")
     assert [d.code for d in caught.value.diagnostics] == ["F301"] * 3
+
+
+@pytest.mark.parametrize(
+    ("directive", "code", "words"),
+    [
+        ("enlarge conv1 kernel_size to 4", "F321", "asymmetric"),
+        ("enlarge conv1 kernel_size to 1", "F303", "cannot shrink"),
+        ("enlarge linear kernel_size to 3", "F308", "no size"),
+        ("enlarge layer1 kernel_size to 3", "F320", "not a layer with a kernel"),
+        ("branch bn1 into 2", "F320", "not a layer with a kernel"),
+        ("branch conv1 into 2; enlarge conv1 kernel_size to 5", "F305", "two new forms"),
+    ],
+)
+def test_refusals_of_new_forms(directive: str, code: str, words: str) -> None:
+    with pytest.raises(FptError) as caught:
+        plan_of(CIFAR, directive)
+    assert caught.value.diagnostics[0].code == code
+    assert words in caught.value.diagnostics[0].message
