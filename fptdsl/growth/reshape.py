@@ -96,7 +96,7 @@ def _enlarge(request: Request, directive: syntax.Enlarge, target: str, layer: La
             f"`{target}` has no size `{directive.size}` that can be enlarged",
             "`enlarge PATH kernel_size to K` is for convolutions",
         )
-    dims = type(args).dims
+    dims = getattr(type(args), "dims", 2)
     old = per_axis(args.kernel_size, dims)
     new = per_axis(directive.to, dims)
     if len(new) != len(old):
