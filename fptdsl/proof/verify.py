@@ -16,7 +16,6 @@ from .network import Evaluation, Outputs, Progress, Tally
 from .probe import Probe, load_probe
 from .reproduction import Reproducing
 from .shaken import Regrow
-from .threads import threads_for
 from .vacuity import hidden_behind, shaken_rows
 from .variants import Unrounded
 from .verdict import PRESERVING, Gate, Reproduction, Row, Verdict
@@ -32,8 +31,6 @@ BATCH_MEMORY = 128 << 20
 """Bytes for the widest operation on a batch of the probe."""
 FIRST_ROWS = 32
 """Rows of the probe, at most, on which everything is evaluated; on the others the two files alone."""
-ROWS = 8
-"""About how many rows are evaluated per network on random inputs, over all variants."""
 
 
 def verify(
@@ -66,18 +63,17 @@ def verify(
     old = Evaluation(old_graph, old_weights, tally=tally)
     comparison = Comparison(old, Evaluation(new_graph, new_weights, tally=tally), unrounded)
     notes, inconclusive = [], []
-    with threads_for((ROWS + (loaded.count if loaded else 0)) * (_work(old_graph) + _work(new_graph))):
-        rows, outputs = comparison.rows(random_samples(old_graph))
-        reproduction = _probe(loaded, step, comparison, rows, outputs) if loaded else None
-        if exactness in PRESERVING:
-            still = constant(outputs, STILL) if all(map(all_finite, outputs)) else []
-            hidden = hidden_behind(old)
-            if regrow is not None and (still or hidden):
-                shaken, still = shaken_rows(old, new_graph, regrow, STILL)
-                rows += shaken
-            elif hidden:
-                notes.append(f"{_named(hidden)}: what feeds it has no effect on the output and could not be compared")
-            inconclusive = [f"the output `{name}` is the same for all inputs" for name in still]
+    rows, outputs = comparison.rows(random_samples(old_graph))
+    reproduction = _probe(loaded, step, comparison, rows, outputs) if loaded else None
+    if exactness in PRESERVING:
+        still = constant(outputs, STILL) if all(map(all_finite, outputs)) else []
+        hidden = hidden_behind(old)
+        if regrow is not None and (still or hidden):
+            shaken, still = shaken_rows(old, new_graph, regrow, STILL)
+            rows += shaken
+        elif hidden:
+            notes.append(f"{_named(hidden)}: what feeds it has no effect on the output and could not be compared")
+        inconclusive = [f"the output `{name}` is the same for all inputs" for name in still]
     return conclude(rows, outputs, exactness, file_dtype, reproduction, tuple(inconclusive), tuple(notes))
 
 
@@ -181,11 +177,6 @@ def _within_rounding(name: str, error: float, rows: Sequence[Row]) -> Gate:
 def _size(graph: Graph) -> int:
     """How many weights."""
     return sum(prod(tensor.shape) for tensor in graph.tensors.values())
-
-
-def _work(graph: Graph) -> int:
-    """Multiply-accumulates for one row."""
-    return sum(node.macs for node in graph.nodes)
 
 
 def _named(names: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from fptdsl.modules import build
-from fptdsl.proof import network
+from fptdsl.proof import layer
 from fptdsl.proof.inputs import random_samples
 from fptdsl.proof.network import Evaluation
 from fptdsl.proof.variants import Stored
@@ -81,8 +81,8 @@ def test_agrees_with_the_module_in_float64(spec, settings, root, graph_of, weigh
 
 
 def test_agrees_on_many_operations_and_several_outputs(graph_of, weights_for, monkeypatch):
-    monkeypatch.setattr(network, "LINEAR_PIECE", 50)
-    monkeypatch.setattr(network, "CONV_PIECE", 40)
+    monkeypatch.setattr(layer, "LINEAR_PIECE", 50)
+    monkeypatch.setattr(layer, "CONV_PIECE", 40)
     graph = graph_of(MANY_OPS)
     state = weights_for(graph)
     samples = random_samples(graph)
@@ -108,7 +108,7 @@ def test_reads_every_floating_dtype(dtype, bn_net, graph_of, weights_for):
 
 
 def test_zero_tensors_are_noticed_across_pieces(bn_net, graph_of, weights_for, monkeypatch):
-    monkeypatch.setattr(network, "LINEAR_PIECE", 100)
+    monkeypatch.setattr(layer, "LINEAR_PIECE", 100)
     graph = graph_of(bn_net)
     state = weights_for(graph)
     state["fc1.weight"].zero_()
