@@ -25,14 +25,11 @@ def run(
 ) -> int:
     """Call ``work``, show what it returns, and return the exit status.
 
-    ``bar``: ``work`` takes ``progress``, which is shown while it lasts.
+    ``bar``: ``work`` takes ``progress``, and tells how far it is.
     """
     try:
-        if bar:
-            with Bar() as progress:
-                result = work(*arguments, progress=progress, **options)
-        else:
-            result = work(*arguments, **options)
+        with Bar() as progress:
+            result = work(*arguments, **options, **({"progress": progress} if bar else {}))
     except FptError as error:
         return report(error, as_json=as_json)
     emit(result.to_json(), as_json=as_json, full=full)

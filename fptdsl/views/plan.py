@@ -69,7 +69,10 @@ def _ties(ties: list[dict[str, Any]], shown: int | None, page: Page) -> None:
     listed = ties if shown is None or len(ties) <= shown + 1 else ties[:shown]
     for tie in listed:
         page.more(
-            ("tied: ", "dim"), f"{tie['path']} {tie['old']} → {tie['new']}", (f"  {tie['cause']}", "dim"), indent=3
+            ("tied: ", "dim"),
+            f"{tie['path']} {tie['old']} → {tie['new']}",
+            (f"  {tie['cause'].removeprefix('tied ')}", "dim"),
+            indent=3,
         )
     if len(listed) < len(ties):
         page.more((f"tied: {len(ties) - len(listed)} more groups (--full shows all)", "dim"), indent=3)

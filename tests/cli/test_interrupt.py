@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import random
 import signal
 import subprocess
 import sys
@@ -73,3 +76,37 @@ def test_a_real_interrupt_while_writing(tmp_path: Path) -> None:
     assert (running.returncode, out) == (130, "")
     assert err.strip() == "Interrupted."
     assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+REPEATED = """
+import sys
+from fptdsl.cli import main
+import torch, fptdsl.proof  # what a first run would have to import
+print("ready", flush=True)
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("rounds", [3, pytest.param(30, marks=pytest.mark.slow)])
+def test_killed_at_any_moment(tmp_path: Path, rounds: int) -> None:
+    """There is no checkpoint at the output's name, or a complete one with its spec and receipt."""
+    tiny.write(tmp_path)
+    outputs = [tmp_path / name for name in ("out.pt", "out.fpt", "out.receipt.json")]
+    words = ["apply", "grow.fpt", "tiny.pt", "-o", "out.pt", "--force"]
+    moments = random.Random(rounds)
+    for _ in range(rounds):
+        with subprocess.Popen(
+            [sys.executable, "-c", REPEATED, *words], cwd=tmp_path, env=tiny.environment(), stdout=subprocess.PIPE
+        ) as running:
+            assert running.stdout is not None
+            running.stdout.readline()
+            time.sleep(moments.uniform(0.0, 0.6))
+            running.kill()
+        if outputs[0].exists():
+            receipt = json.loads(outputs[2].read_text())
+            assert receipt["checkpoints"]["new"]["sha256"] == hashlib.sha256(outputs[0].read_bytes()).hexdigest()
+            assert receipt["grown_spec"]["sha256"] == hashlib.sha256(outputs[1].read_bytes()).hexdigest()
+    done = tiny.fptdsl(*words, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"tiny.fpt", "grow.fpt", "tiny.pt", "tiny.safetensors"} | {path.name for path in outputs}
