@@ -1,0 +1,61 @@
+"""What a plan says of the grown network: sources, classes of written units, values of what is new.
+
+Nothing of this is believed: the walk holds the checkpoint against it, layer by layer.
+"""
+
+from __future__ import annotations
+
+from ...architecture.graph import Node
+from ...growth.plan import Plan, TensorPlan
+from ...growth.recipe import Constant, Dirac, Fresh, IdentityNorm, Recipe, Source, Start
+from .claims import AxisClaim, plain, product
+from .classes import axis_claim
+
+KNOWN = (Source, Constant, Dirac, Fresh, IdentityNorm)
+"""What a recipe may start from, for the certificate to know what it should be."""
+ON_THE_GRID = ("equal", "scalar", "element")
+"""Ways to share a weight whose parts add up without rounding (S-1)."""
+
+
+class Guide:
+    """The plan, asked tensor by tensor of the grown network."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.tables = {table.space: table for table in plan.tables}
+        self.tensors = {tensor.name: tensor for tensor in plan.tensors}
+        self.exact = all(table.split in ON_THE_GRID for table in plan.tables)
+
+    def sources(self, node: Node) -> dict[str, str | None]:
+        """The old key of each tensor of a layer, by suffix."""
+        return {suffix: self.tensors[tensor.name].source for suffix, tensor in node.tensors.items()}
+
+    def start(self, name: str) -> Start | None:
+        recipe = self.tensors[name].recipe
+        return None if recipe is None else recipe.start
+
+    def constant(self, name: str) -> float | None:
+        """The value of a new tensor that has the same everywhere."""
+        start = self.start(name)
+        return start.value if isinstance(start, Constant) else None
+
+    def unknown_starts(self) -> list[TensorPlan]:
+        """Tensors that start from something of which the certificate knows no law."""
+        return [t for t in self.tensors.values() if t.recipe is not None and not isinstance(t.recipe.start, KNOWN)]
+
+    def written(self, node: Node, inputs: AxisClaim, old_size: int) -> AxisClaim:
+        """The classes of the units that a layer with a kernel writes."""
+        tensor = self.tensors[node.tensors["weight"].name]
+        recipe = tensor.recipe
+        if node.op == "conv_transpose2d":
+            return self._transposed(node, recipe, inputs, old_size)
+        return plain(old_size) if recipe is None else axis_claim(recipe.axes[0], self.tables)
+
+    def _transposed(self, node: Node, recipe: Recipe | None, inputs: AxisClaim, old_size: int) -> AxisClaim:
+        """Axis 1 of the kernel holds the units of one group."""
+        if recipe is None:
+            return plain(old_size)
+        members = axis_claim(recipe.axes[1], self.tables)
+        groups: int = node.args.groups  # type: ignore[attr-defined]
+        if groups == 1:
+            return members
+        return product([inputs if groups == inputs.new else plain(groups), members])

@@ -1,0 +1,113 @@
+"""Inserted layers: identities, branches that end in zero, and what is free inside such a branch."""
+
+from __future__ import annotations
+
+from ...architecture.graph import Node
+from ...architecture.ops import OPERATIONS
+from ...architecture.ops.fields import per_axis
+from ...growth.recipe import Dirac, IdentityNorm
+from .claims import AxisClaim, Claim, unknown, zero_claim
+from .guide import Guide
+from .kernels import Identity, Kernel
+from .law import Report, check_kernel
+from .ledger import Ledger
+from .reading import Tensors, to_float, vector
+from .vectors import check_constant, check_follower, check_identity_norm
+
+
+class InsertedLayers:
+    """Checks the layers that the old network did not have, and says what comes out of them."""
+
+    def __init__(self, guide: Guide, after: Tensors, ledger: Ledger) -> None:
+        self.guide, self.after, self.ledger = guide, after, ledger
+
+    def layer(self, node: Node, given: Claim) -> Claim:
+        starts = {suffix: self.guide.start(tensor.name) for suffix, tensor in node.tensors.items()}
+        if any(isinstance(start, Dirac) for start in starts.values()):
+            return self._identity(node, given)
+        if any(isinstance(start, IdentityNorm) for start in starts.values()):
+            return self._identity_norm(node, given)
+        for tensor in node.tensors.values():
+            value = self.guide.constant(tensor.name)
+            if value is not None and tensor.name in self.after:
+                self.ledger.record(tensor.name, "D9", check_constant(self.after, tensor.name, value))
+            else:
+                self.ledger.record(tensor.name, "C4")
+        return self._free(node, given)
+
+    # --- identities --------------------------------------------------------------------------------
+
+    def _identity(self, node: Node, given: Claim) -> Claim:
+        place = len(given.axes) - 1 if node.op == "linear" else 0
+        weight = node.tensors["weight"]
+        inputs = given.axes[place]
+        outputs = self.guide.written(node, inputs, inputs.old)
+        reason = _not_centred(node)
+        if reason is not None:
+            self.ledger.find(weight.name, "C5", reason)
+        kernel = Kernel(self.after, weight.name, getattr(node.args, "groups", 1))
+        identity = Identity(inputs.old, weight.shape[2:])
+        report = check_kernel(kernel, identity, inputs, outputs, exact=self.guide.exact, check="D1")
+        self.ledger.record(weight.name, "D1", report)
+        if "bias" in node.tensors:
+            bias = node.tensors["bias"].name
+            self.ledger.record(bias, "D1", self._no_bias(bias, outputs))
+        axes = tuple(outputs if axis == place else claim for axis, claim in enumerate(given.axes))
+        return Claim(given.old, axes)
+
+    def _no_bias(self, name: str, outputs: AxisClaim) -> Report:
+        """Zero for every old unit and for zero units; equal within new classes."""
+        report = check_follower(None, None, self.after, name, outputs, zero=True)
+        here = to_float(vector(self.after, name), self.after.dtype(name))
+        if len(here) == outputs.new and here[outputs.labels < outputs.old].any():
+            report.add("D1", "the bias of an identity should be zero")
+        return report
+
+    def _identity_norm(self, node: Node, given: Claim) -> Claim:
+        axis = given.axes[0]
+        names = {s: t.name for s, t in node.tensors.items() if t.init != "count"}
+        eps = float(node.args.eps)  # type: ignore[attr-defined]
+        for suffix, report in check_identity_norm(self.after, names, axis, eps).items():
+            zero = suffix in ("bias", "running_mean")
+            for fault in check_follower(None, None, self.after, names[suffix], axis, zero=zero).faults.values():
+                report.add(fault.check, fault.message, fault.deviation)
+            self.ledger.record(names[suffix], "D4", report)
+        return given
+
+    # --- inside a branch that ends in zero ---------------------------------------------------------
+
+    def _free(self, node: Node, given: Claim) -> Claim:
+        """What comes out: zero where a gain or the kernel is zero, else units of their own classes."""
+        names = {suffix: tensor.name for suffix, tensor in node.tensors.items()}
+        values = {suffix: self.guide.constant(name) for suffix, name in names.items()}
+        ends = values.get("weight") == 0.0 and values.get("bias", 0.0) == 0.0
+        if ends and (OPERATIONS[node.op].affine == "map" or "weight" in names):
+            return zero_claim(node.output.shape)
+        passes = OPERATIONS[node.op].affine == "norm" or node.op == "groupnorm"
+        shifts = (values.get("bias", 0.0), values.get("running_mean", 0.0))
+        if passes and given.zeros and shifts == (0.0, 0.0):
+            return zero_claim(node.output.shape)
+        return unknown(node.output.shape)
+
+
+def _not_centred(node: Node) -> str | None:
+    """Why a convolution with a centred kernel is not the identity, by its arguments."""
+    if node.op == "conv_transpose2d":
+        return "a transposed convolution is no identity here"
+    if node.inputs[0].shape[1:] != node.output.shape[1:] and node.op != "linear":
+        return "it changes the size of the image"
+    if node.op == "linear":
+        return None
+    args = node.args
+    kernel = node.tensors["weight"].shape[2:]
+    dims = len(kernel)
+    stride, dilation = (per_axis(getattr(args, name), dims) for name in ("stride", "dilation"))
+    padding = getattr(args, "padding", 0)
+    if any(step != 1 for step in stride):
+        return "an identity has the stride 1"
+    if any(size % 2 == 0 for size in kernel):
+        return "an even kernel has no centre"
+    wanted = tuple(d * (k // 2) for d, k in zip(dilation, kernel))
+    if padding != "same" and (padding == "valid" or tuple(per_axis(padding, dims)) != wanted):
+        return f"the padding of an identity is {wanted}"
+    return None

@@ -1,0 +1,104 @@
+"""Kernels as rows of output units: ``[out, inputs of the group, kernel positions]``, in pieces.
+
+Convolutions and linear layers store them so; of a transposed convolution the whole kernel is held and
+turned round, since one output unit has its weights in every row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import Protocol
+
+import numpy as np
+
+from .reading import CHUNK, Floats, Ints, Raw, Tensors, gather, to_float
+
+
+class Rows(Protocol):
+    """What output units compute from old input units: the old kernel, an identity, or nothing."""
+
+    inputs: int
+    positions: int
+
+    def against(self, units: Ints, classes: Ints) -> tuple[Floats, float]:
+        """``[units, classes, positions]`` for old units, and the largest weight on inputs outside ``classes``."""
+
+
+@dataclass(eq=False)
+class Kernel:
+    """A kernel in a file.  ``groups`` divides both output and input units."""
+
+    source: Tensors
+    name: str
+    groups: int
+    transposed: bool = False
+
+    def __post_init__(self) -> None:
+        shape = self.source.shape(self.name)
+        self.dtype = self.source.dtype(self.name)
+        self.positions = prod(shape[2:])
+        self._whole: Raw | None = None
+        if self.transposed:
+            self.inputs, members = shape[0], shape[1]
+            self.units = members * self.groups
+            self.per_group = self.inputs // self.groups
+            raw = self.source.rows(self.name, 0, shape[0]).reshape(self.groups, self.per_group, members, -1)
+            self._whole = np.ascontiguousarray(raw.transpose(0, 2, 1, 3)).reshape(self.units, self.per_group, -1)
+        else:
+            self.units, self.per_group = shape[0], shape[1]
+            self.inputs = self.per_group * self.groups
+
+    @property
+    def step(self) -> int:
+        """Output units per piece."""
+        return max(1, CHUNK // max(1, self.per_group * self.positions))
+
+    def raw(self, units: Ints) -> Raw:
+        """``[units, inputs of the group, positions]``"""
+        if self._whole is not None:
+            return self._whole[units]
+        return gather(self.source, self.name, units).reshape(len(units), self.per_group, self.positions)
+
+    def values(self, units: Ints) -> Floats:
+        return to_float(self.raw(units), self.dtype)
+
+    def group_of(self, units: Ints) -> Ints:
+        return units // max(1, self.units // self.groups)
+
+    def against(self, units: Ints, classes: Ints) -> tuple[Floats, float]:
+        found = np.zeros((len(units), len(classes), self.positions))
+        values, groups, missed = self.values(units), self.group_of(units), 0.0
+        for group in np.unique(groups):
+            mine = np.flatnonzero(groups == group)
+            inside = (classes >= group * self.per_group) & (classes < (group + 1) * self.per_group)
+            local = classes[inside] - group * self.per_group
+            found[np.ix_(mine, np.flatnonzero(inside))] = values[np.ix_(mine, local)]
+            absent = np.setdiff1d(np.arange(self.per_group), local)
+            if len(absent):
+                missed = max(missed, float(np.abs(values[np.ix_(mine, absent)]).max(initial=0.0)))
+        return found, missed
+
+
+@dataclass(eq=False)
+class Identity:
+    """1 at the centre of the unit's own input (Net2DeeperNet: D-1, D-2)."""
+
+    inputs: int
+    kernel: tuple[int, ...]
+
+    @property
+    def positions(self) -> int:
+        return prod(self.kernel)
+
+    def against(self, units: Ints, classes: Ints) -> tuple[Floats, float]:
+        centre = int(np.ravel_multi_index([n // 2 for n in self.kernel], self.kernel)) if self.kernel else 0
+        found = np.zeros((len(units), len(classes), self.positions))
+        order = np.argsort(classes)
+        place = np.minimum(np.searchsorted(classes, units, sorter=order), max(len(classes) - 1, 0))
+        if not len(classes):
+            return found, 1.0
+        column = order[place]
+        there = classes[column] == units
+        found[np.flatnonzero(there), column[there], centre] = 1.0
+        return found, 0.0 if there.all() else 1.0

@@ -1,0 +1,121 @@
+"""Which old operation each operation of the grown network stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from math import inf
+from typing import Any
+
+from ...architecture.activations import SOFTMAX, Interval, activation_of
+from ...architecture.graph import Graph, Node, Value
+from ...architecture.ops import OPERATIONS
+from .claims import Claim
+
+FREE_ARGUMENTS = ("momentum", "p", "init")
+"""Arguments that do not change what is computed in eval mode."""
+
+
+class OldNetwork:
+    """The old graph, with values that are computed alike taken as one."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.same: dict[Value, Value] = {}
+        self.plain: dict[Hashable, Node] = {}
+        """Operations without tensors by what they do to which values."""
+        self.holders: dict[str, list[Node]] = {}
+        """Layers by the key of a tensor of theirs (more than one where a layer is reused)."""
+        for node in graph.nodes:
+            if node.tensors:
+                for tensor in node.tensors.values():
+                    self.holders.setdefault(tensor.name, []).append(node)
+            else:
+                first = self.plain.setdefault(self._key(node, [self.canon(v) for v in node.inputs]), node)
+                if first is not node:
+                    self.same[node.output] = first.output
+
+    def canon(self, value: Value) -> Value:
+        return self.same.get(value, value)
+
+    @staticmethod
+    def _key(node: Node, inputs: Sequence[Value]) -> Hashable:
+        return (node.op, arguments(node), tuple(id(value) for value in inputs))
+
+    def counterpart(self, node: Node, inputs: Sequence[Claim]) -> Node | None:
+        """The old operation without tensors that does the same to the same values."""
+        values = [claim.old for claim in inputs]
+        if any(value is None for value in values):
+            return None
+        return self.plain.get(self._key(node, values))  # type: ignore[arg-type]
+
+    def layer(self, sources: Sequence[str], inputs: Sequence[Claim]) -> Node | None:
+        """The old layer that holds these tensors, at the use of it that reads the same values."""
+        holders = [node for name in sources for node in self.holders.get(name, ())]
+        values = [claim.old for claim in inputs]
+        fitting = [node for node in holders if [self.canon(v) for v in node.inputs] == values]
+        return fitting[0] if fitting else holders[0] if holders else None
+
+    def reads(self, node: Node, inputs: Sequence[Claim]) -> bool:
+        """Whether an old layer reads what these claims say."""
+        return [self.canon(value) for value in node.inputs] == [claim.old for claim in inputs]
+
+
+def arguments(node: Node) -> tuple[tuple[str, Any], ...]:
+    """Arguments that are no sizes of grown units, in a form that can be compared."""
+    given = node.args.model_dump()
+    return tuple(sorted((k, _frozen(v)) for k, v in given.items() if k not in node.sizes and k not in FREE_ARGUMENTS))
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, (list, tuple)) else value
+
+
+def differing(old: Node, new: Node) -> str | None:
+    """The first argument in which two nodes differ, beside sizes of units."""
+    if old.op != new.op:
+        return f"it is `{new.op}` and was `{old.op}`"
+    before, after = dict(arguments(old)), dict(arguments(new))
+    for name in sorted(before.keys() & after.keys()):
+        if before[name] != after[name]:
+            return f"{name} is {after[name]} and was {before[name]}"
+    return None
+
+
+class Ranges:
+    """Intervals that hold the values of the old network."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.known: dict[Value, Interval] = {}
+        for node in graph.nodes:
+            self.known[node.output] = self._of(node)
+
+    def __call__(self, value: Value) -> Interval:
+        return self.known.get(value, (-inf, inf))
+
+    def _of(self, node: Node) -> Interval:
+        operation = OPERATIONS[node.op]
+        parts = [self(value) for value in node.inputs]
+        if operation.activation is not None:
+            return activation_of(operation.activation, node.args).values
+        if node.op == "softmax":
+            return SOFTMAX.values
+        if node.op == "add":
+            return sum(low for low, _ in parts), sum(high for _, high in parts)
+        if node.op == "mul" and all(low >= 0 for low, _ in parts):
+            return (0.0, inf)
+        if operation.keeps_range:
+            return min(low for low, _ in parts), max(high for _, high in parts)
+        return (-inf, inf)
+
+
+def fixes(node: Node, interval: Interval) -> bool:
+    """Whether an activation leaves all values of the interval alone."""
+    name = OPERATIONS[node.op].activation
+    if name is None:
+        return False
+    low, high = activation_of(name, node.args).identity_on
+    return low <= interval[0] and interval[1] <= high
+
+
+Sources = Mapping[str, str | None]
+"""The old key of every tensor of the grown network; None for one that is new."""

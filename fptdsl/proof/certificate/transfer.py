@@ -1,0 +1,214 @@
+"""What operations without tensors make of claims.
+
+Each function takes the new node, the old node that it stands for and the claims of its inputs, and
+returns the claims of the output's axes.  :class:`Illegal` says why an operation mixes units that the
+old one kept apart (``docs/maths.md`` section 3, events).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...architecture.graph import Node, Value
+from ...architecture.ops import OPERATIONS
+from ...architecture.ops.shapes import axis_of
+from .claims import ZERO, AxisClaim, Claim, concatenation, plain, product, renumber
+from .reading import Ints
+
+Zeros = Mapping[Value, Ints]
+"""Units of the first axis of old values that are zero for every input: the padding of a shortcut."""
+
+
+class Illegal(Exception):
+    """The operation does not keep the classes of grown units apart."""
+
+
+def transfer(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
+    """Claims of the output's axes, over the axes of the old output."""
+    special = SPECIAL.get(new.op)
+    if special is not None:
+        return special(new, old, inputs, zeros)
+    axes = inputs[0].axes
+    units = axes[: len(new.output.axes)]
+    if len(units) < len(new.output.axes):
+        raise Illegal(f"the certificate does not know what `{new.op}` does to its units")
+    before, after = new.inputs[0].shape, new.output.shape
+    found = []
+    for place, axis in enumerate(units):
+        # An axis whose size changes is one of positions, which do not grow.
+        if place == 0 or before[place] == after[place]:
+            found.append(axis if OPERATIONS[new.op].keeps_zero else axis.without_zeros())
+        elif axis.plain:
+            found.append(plain(old.output.shape[place]))
+        else:
+            raise Illegal(f"`{new.op}` mixes positions that grow")
+    return tuple(found)
+
+
+def _concat(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
+    along = axis_of(OPERATIONS["concat"], old.args.dim, old.inputs[0])  # type: ignore[attr-defined]
+    found = []
+    for place in range(len(new.output.axes)):
+        parts = [claim.axes[place] for claim in inputs]
+        if place == along:
+            found.append(concatenation(parts))
+        elif all(np.array_equal(part.labels, parts[0].labels) for part in parts):
+            found.append(parts[0])
+        else:
+            raise Illegal("the joined values do not have the same units on another axis")
+    return tuple(found)
+
+
+def _flatten(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
+    args: Any = old.args
+    start, end = (axis_of(OPERATIONS["flatten"], dim, old.inputs[0]) for dim in (args.start_dim, args.end_dim))
+    axes = inputs[0].axes
+    return (*axes[:start], product(axes[start : end + 1]), *axes[end + 1 :])
+
+
+def _pad(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
+    """Zero units before and after (G-2)."""
+    before, after, size = new.args.before, new.args.after, old.output.shape[0]  # type: ignore[attr-defined]
+    axis = inputs[0].axes[0]
+    offset: int = old.args.before  # type: ignore[attr-defined]
+    here = axis.labels
+    middle = np.where(here == ZERO, ZERO, np.where(here < axis.old, here + offset, here - axis.old + size))
+    pads = [np.full(count, ZERO, dtype=np.int64) for count in (before, after)]
+    return (AxisClaim(size, np.concatenate([pads[0], middle, pads[1]])), *inputs[0].axes[1:])
+
+
+def _elementwise(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
+    """Sums and products: a unit is old unit ``k`` when every operand's is; otherwise a new one."""
+    found = []
+    for place, size in enumerate(new.output.shape):
+        operands = [
+            (claim.axes[place], zeros.get(value) if place == 0 else None)
+            for claim, value in zip(inputs, old.inputs)
+            if claim.axes[place].new == size
+        ]
+        if any(claim.axes[place].new != size and not claim.axes[place].plain for claim in inputs):
+            raise Illegal("a value that is repeated over an axis has grown")
+        found.append(_combined(new.op, operands, old.output.shape[place], size))
+    return tuple(found)
+
+
+def _combined(op: str, operands: Sequence[tuple[AxisClaim, Ints | None]], old: int, size: int) -> AxisClaim:
+    labels = np.stack([axis.labels for axis, _ in operands])
+    if (labels == labels[0]).all():
+        return AxisClaim(old, labels[0])
+    vanish = np.zeros((len(operands), old), dtype=bool)
+    for row, (_, gone) in enumerate(operands):
+        if gone is not None:
+            vanish[row, gone] = True
+    keys: list[Any] = []
+    for unit in range(size):
+        here = labels[:, unit]
+        if (here == ZERO).all() or (op == "mul" and (here == ZERO).any()):
+            keys.append(ZERO)
+            continue
+        known = here[(here >= 0) & (here < old)]
+        unit_of = int(known[0]) if len(known) else -1
+        fits = unit_of >= 0 and all(
+            label == unit_of or (label == ZERO and vanish[row, unit_of]) for row, label in enumerate(here)
+        )
+        if not fits and len(np.unique(known)) > 1 and not (here >= old).any():
+            shown = " and ".join(str(int(label)) for label in np.unique(known))
+            raise Illegal(f"unit {unit} joins old units {shown}: its operands do not have the same map")
+        keys.append(unit_of if fits else tuple(int(label) for label in here))
+    return AxisClaim(old, renumber(keys, old))
+
+
+def _softmax(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
+    args: Any = old.args
+    along = axis_of(OPERATIONS[new.op], 1 if args.dim is None else args.dim, old.inputs[0])
+    if not inputs[0].axes[along].plain:
+        raise Illegal("a softmax runs over units that have grown")
+    return tuple(axis.without_zeros() for axis in inputs[0].axes)
+
+
+def _maxout(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
+    """A unit is old unit ``k`` when its pieces are copies of all pieces of ``k`` (G-7)."""
+    axis = inputs[0].axes[0]
+    before, now = old.args.pieces, new.args.pieces  # type: ignore[attr-defined]
+    keys: list[Any] = []
+    for pieces in axis.labels.reshape(-1, now):
+        units = set((pieces // before).tolist()) if (pieces >= 0).all() and (pieces < axis.old).all() else set()
+        if len(units) == 1 and len(set(pieces.tolist())) == before:
+            keys.append(int(units.pop()))
+        else:
+            keys.append(ZERO if (pieces == ZERO).all() else tuple(sorted(set(pieces.tolist()))))
+    size = old.output.shape[0]
+    return (AxisClaim(size, renumber(keys, size)), *inputs[0].axes[1:])
+
+
+def _group_norm(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
+    axis = inputs[0].axes[0]
+    groups: int = new.args.num_groups  # type: ignore[attr-defined]
+    return (check_groups(axis, groups, old.args.num_groups), *inputs[0].axes[1:])  # type: ignore[attr-defined]
+
+
+def _norm(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
+    """Each unit on its own; the normalised zero is zero (scale and shift are checked elsewhere)."""
+    return inputs[0].axes
+
+
+Rule = Callable[[Node, Node, Sequence[Claim], Zeros], tuple[AxisClaim, ...]]
+SPECIAL: dict[str, Rule] = {
+    "concat": _concat,
+    "flatten": _flatten,
+    "pad_channels": _pad,
+    "add": _elementwise,
+    "mul": _elementwise,
+    "softmax": _softmax,
+    "log_softmax": _softmax,
+    "maxout": _maxout,
+    "groupnorm": _group_norm,
+    "instancenorm2d": _norm,
+    "batchnorm1d": _norm,
+    "batchnorm2d": _norm,
+}
+
+
+def zero_units(nodes: Sequence[Node]) -> dict[Value, Ints]:
+    """Units that are zero for every input in a network: padding, and what only passes it on."""
+    found: dict[Value, Ints] = {}
+    for node in nodes:
+        size = node.output.shape[0] if node.output.axes else 0
+        if node.op == "pad_channels":
+            before, after = node.args.before, node.args.after  # type: ignore[attr-defined]
+            inside = found.get(node.inputs[0], np.zeros(0, dtype=np.int64)) + before
+            found[node.output] = np.concatenate([np.arange(before), inside, np.arange(size - after, size)])
+        elif len(node.inputs) == 1 and not node.tensors and OPERATIONS[node.op].keeps_zero:
+            gone = found.get(node.inputs[0])
+            if gone is not None and node.inputs[0].shape[0] == size and node.op not in SPECIAL:
+                found[node.output] = gone
+    return found
+
+
+def check_groups(axis: AxisClaim, groups: int, before: int) -> AxisClaim:
+    """Group norm: every group holds the units of one old group equally often, or only new ones (N-2).
+
+    The units of an old group stay what they are; raises :class:`Illegal` elsewhere.
+    """
+    members = axis.old // before
+    for number, labels in enumerate(axis.labels.reshape(groups, -1)):
+        known = (labels >= 0) & (labels < axis.old)
+        if not known.any():
+            continue
+        units, counts = np.unique(labels[known], return_counts=True)
+        whole = known.all() and len(units) == members and len(np.unique(units // members)) == 1
+        if not whole or len(np.unique(counts)) > 1:
+            raise Illegal(f"group {number} of the norm does not hold the units of one old group equally often")
+    alike: dict[tuple[int, ...], tuple[int, ...]] = {}
+    for labels in axis.labels.reshape(groups, -1):
+        if (labels >= axis.old).any():
+            key = tuple(sorted(labels.tolist()))
+            for unit in key:
+                if alike.setdefault((unit,), key) != key:
+                    raise Illegal("units of one class are normalised in groups that differ")
+    return axis
+
+

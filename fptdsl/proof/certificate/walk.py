@@ -1,0 +1,184 @@
+"""The walk: layer by layer through the grown network, from what goes in to what comes out.
+
+For every value there is a claim of what its units are (``claims.py``).  A layer is right when, given the
+claims of its inputs, its tensors make the units that the plan says; what operations without tensors do to
+units follows from the graph alone.  So a mapping that two branches of a sum do not share, a wrong offset
+in a concatenation or a kernel that is no identity is found where it is, and when the walk ends with the
+old outputs, the two networks are equal in real arithmetic (``docs/maths.md`` section 2, by induction).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...architecture.graph import Graph, Node, Value
+from ...architecture.ops import OPERATIONS
+from .claims import AxisClaim, Claim, plain, unknown, zero_claim
+from .guide import Guide
+from .inserted import InsertedLayers
+from .kernels import Kernel
+from .law import check_kernel
+from .ledger import Ledger
+from .matching import OldNetwork, Ranges, differing, fixes
+from .reading import Tensors
+from .transfer import Illegal, transfer, zero_units
+from .vectors import check_follower
+
+SHIFTS = ("bias", "running_mean")
+"""What must be zero for a zero unit to stay zero."""
+
+
+class Walk:
+    """Holds the grown tensors against the old ones, guided by a plan."""
+
+    def __init__(self, guide: Guide, old: Graph, before: Tensors, new: Graph, after: Tensors, ledger: Ledger) -> None:
+        self.guide, self.ledger = guide, ledger
+        self.before, self.after = before, after
+        self.network, self.new = OldNetwork(old), new
+        self.ranges = Ranges(old)
+        self.zeros = zero_units(old.nodes)
+        self.claims: dict[Value, Claim] = {}
+        self.inserted = InsertedLayers(guide, after, ledger)
+        for name, value in new.inputs.items():
+            origin = old.inputs.get(name)
+            self.claims[value] = unknown(value.shape) if origin is None else _old(origin)
+
+    def run(self) -> None:
+        for node in self.new.nodes:
+            inputs = [self.claims[value] for value in node.inputs]
+            self.claims[node.output] = self._layer(node, inputs) if node.tensors else self._operation(node, inputs)
+        for name, value in self.new.outputs.items():
+            claim, wanted = self.claims[value], self.network.graph.outputs.get(name)
+            if wanted is None or claim.old is not self.network.canon(wanted) or not claim.plain:
+                self.ledger.find(name, "C5", "this output is not shown to be the old one")
+
+    # --- operations without tensors ----------------------------------------------------------------
+
+    def _operation(self, node: Node, inputs: Sequence[Claim]) -> Claim:
+        counterpart = self.network.counterpart(node, inputs)
+        if counterpart is None:
+            return self._new_operation(node, inputs)
+        try:
+            axes = transfer(node, counterpart, inputs, self.zeros)
+        except Illegal as reason:
+            self.ledger.find(node.name, "C3", str(reason))
+            axes = self._first_operand(node, inputs, counterpart)
+        return Claim(self.network.canon(counterpart.output), axes)
+
+    def _first_operand(self, node: Node, inputs: Sequence[Claim], old: Node) -> tuple[AxisClaim, ...]:
+        """After a finding: go on as if the other operands agreed with the first."""
+        if inputs[0].axes and tuple(axis.new for axis in inputs[0].axes) == node.output.shape:
+            return inputs[0].axes
+        return unknown(node.output.shape).axes
+
+    def _new_operation(self, node: Node, inputs: Sequence[Claim]) -> Claim:
+        """An inserted operation: it passes on what comes in, keeps zero, or makes something new."""
+        first = inputs[0]
+        if node.op in ("dropout", "dropout2d"):
+            return first
+        if len(inputs) == 1 and first.old is not None and fixes(node, self.ranges(first.old)):
+            return first
+        if node.op == "add":
+            others = [claim for claim in inputs if not claim.zeros]
+            if len(others) <= 1 and all(claim.axes and _shape(claim) == node.output.shape for claim in inputs):
+                return others[0] if others else first
+        operation = OPERATIONS[node.op]
+        kept = all if not operation.annihilates else any
+        if (operation.keeps_zero or operation.annihilates) and kept(claim.zeros for claim in inputs):
+            return zero_claim(node.output.shape)
+        return _classes_of(node, first) if len(inputs) == 1 else unknown(node.output.shape)
+
+    # --- layers with tensors -----------------------------------------------------------------------
+
+    def _layer(self, node: Node, inputs: Sequence[Claim]) -> Claim:
+        sources = self.guide.sources(node)
+        known = [source for source in sources.values() if source is not None]
+        if not known:
+            return self.inserted.layer(node, inputs[0])
+        layer = self.network.layer(known, inputs)
+        where = next(iter(node.tensors.values())).name
+        if layer is None:
+            self.ledger.find(where, "C5", "its old tensors belong to no layer of the old network")
+            return unknown(node.output.shape)
+        other = differing(layer, node)
+        if other is not None:
+            self.ledger.find(node.name, "C5", other)
+        given = inputs[0]
+        if not self.network.reads(layer, inputs):
+            self.ledger.find(where, "C5", "it does not read the value that it read in the old network")
+            given = self._supposed(layer, node)
+        old = self.network.canon(layer.output)
+        try:
+            return Claim(old, self._checked(node, layer, given, sources))
+        except Illegal as reason:
+            self.ledger.find(where, "C3", str(reason))
+            return Claim(old, given.axes if _shape(given) == node.output.shape else unknown(node.output.shape).axes)
+
+    def _supposed(self, layer: Node, node: Node) -> Claim:
+        """After a finding: the old value that the layer should read, where nothing in it has grown."""
+        value = layer.inputs[0]
+        if value.shape == node.inputs[0].shape:
+            return _old(value)
+        return Claim(value, tuple(AxisClaim(o, plain(n).labels) for o, n in zip(value.shape, node.inputs[0].shape)))
+
+    def _checked(self, node: Node, layer: Node, given: Claim, sources: dict[str, str | None]) -> tuple[AxisClaim, ...]:
+        if OPERATIONS[node.op].affine == "map":
+            return self._kernel(node, layer, given, sources)
+        axes = transfer(node, layer, [given], self.zeros)
+        for suffix, tensor in node.tensors.items():
+            source = sources[suffix]
+            if source is None or tensor.init == "count" or tensor.name not in self.after:
+                continue
+            axis = axes[0] if tensor.roles[0] == "follows" else plain(tensor.shape[0])
+            report = check_follower(
+                self.before, source, self.after, tensor.name, axis, zero=suffix in SHIFTS and tensor.init != "slope"
+            )
+            self.ledger.record(tensor.name, "C1", report)
+        return axes
+
+    def _kernel(self, node: Node, layer: Node, given: Claim, sources: dict[str, str | None]) -> tuple[AxisClaim, ...]:
+        place = len(given.axes) - 1 if node.op == "linear" else 0
+        source, name = sources["weight"], node.tensors["weight"].name
+        inputs = given.axes[place]
+        outputs = self.guide.written(node, inputs, layer.output.shape[place])
+        if source is None:
+            self.ledger.find(name, "C5", "a layer with a new kernel keeps other old tensors")
+        elif not (inputs.plain and outputs.plain and self.guide.tensors[name].recipe is None):
+            new = Kernel(self.after, name, getattr(node.args, "groups", 1), node.op == "conv_transpose2d")
+            old = Kernel(self.before, source, getattr(layer.args, "groups", 1), node.op == "conv_transpose2d")
+            report = check_kernel(new, old, inputs, outputs, exact=self.guide.exact)
+            self.ledger.record(name, ("C1", "C2"), report)
+        if "bias" in node.tensors:
+            bias = node.tensors["bias"].name
+            report = check_follower(self.before, sources["bias"], self.after, bias, outputs, zero=True)
+            self.ledger.record(bias, "C1", report)
+        return tuple(
+            outputs if axis == place else self._position(node, layer, given, axis) for axis in range(len(given.axes))
+        )
+
+    def _position(self, node: Node, layer: Node, given: Claim, place: int) -> AxisClaim:
+        """An axis of positions: a linear layer leaves it alone, a convolution needs it as it was."""
+        axis = given.axes[place]
+        if node.op == "linear":
+            return axis.without_zeros() if "bias" in node.tensors else axis
+        if not axis.plain:
+            raise Illegal("a convolution runs over positions that grow")
+        return plain(layer.output.shape[place])
+
+
+def _old(value: Value) -> Claim:
+    return Claim(value, tuple(plain(size) for size in value.shape))
+
+
+def _shape(claim: Claim) -> tuple[int, ...]:
+    return tuple(axis.new for axis in claim.axes)
+
+
+def _classes_of(node: Node, claim: Claim) -> Claim:
+    """A new function of each unit: equal units stay equal, and nothing is known of the rest."""
+    if _shape(claim) != node.output.shape:
+        return unknown(node.output.shape)
+    free = claim.free()
+    if OPERATIONS[node.op].keeps_zero:
+        return free
+    return Claim(None, tuple(axis.without_zeros() for axis in free.axes))
