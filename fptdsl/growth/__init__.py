@@ -8,11 +8,10 @@ if TYPE_CHECKING:
     from .evaluate import Evaluator as Evaluator
     from .plan import Plan as Plan
     from .planner import make_plan as make_plan
-    from .respell import respell as respell
 
-_HOME = {"Evaluator": "evaluate", "Plan": "plan", "make_plan": "planner", "respell": "respell"}
+_HOME = {"Evaluator": "evaluate", "Plan": "plan", "make_plan": "planner"}
 
-__all__ = ["Evaluator", "Plan", "make_plan", "respell"]
+__all__ = ["Evaluator", "Plan", "make_plan"]
 
 
 def __getattr__(name: str) -> Any:
