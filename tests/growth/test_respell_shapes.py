@@ -13,6 +13,7 @@ from fptdsl.architecture import elaborate
 from fptdsl.architecture.digest import same
 from fptdsl.architecture.tree import Layer, Network, Scope, Tree
 from fptdsl.diagnostics import FptError
+from fptdsl.growth.edit_tree import clone
 from fptdsl.growth.respell import respell
 from fptdsl.growth.respell.check import difference
 from fptdsl.growth.respell.plain import plain_items
@@ -203,3 +204,28 @@ model Units {{
     text = grown_text(spec, lambda network: with_args(network, {"body.1.fc": {"out_features": 9}}))
     assert max(map(len, text.splitlines())) <= 120
     assert "  body: repeat 3 as i {\n" in text
+
+
+def test_a_branch_that_becomes_several_layers_keeps_its_expressions() -> None:
+    spec = """\
+model Branches(width = 8) {
+  input x: float[4]
+  both: parallel(add) {
+    left: linear(width)
+    right: linear(width, bias=false)
+  }
+}
+"""
+
+    def grow(network: Network) -> Network:
+        def edit(name: str, node: Tree) -> Tree:
+            if not isinstance(node, Scope) or node.kind != "parallel":
+                return node
+            left, right = node.children
+            inside = (left, clone(left, key="left_1"))
+            return replace(node, children=(Scope(kind="group", children=inside, origin=left.origin), right))
+
+        return edited(network, edit)
+
+    text = grown_text(spec, grow)
+    assert "    {\n      left: linear(width)\n      left_1: linear(width)\n    }\n" in text

@@ -12,7 +12,7 @@ from ...language.document import Document
 from .definitions import Context, rewrite
 from .naming import Fresh
 from .slots import Unspellable
-from .spots import Reading, Spot, below, block_reading, model_reading
+from .spots import Reading, Spot, below, block_reading, model_reading, old_nodes, spots
 from .templates import Templates
 
 
@@ -23,10 +23,11 @@ def pretty_file(document: Document, old: Network, grown: Network) -> syntax.File
     """
     if document.model is None:
         raise Unspellable
-    model = replace(model_reading(document.model, old), body=model_reading(document.model, grown).body)
+    models = old_nodes(old)
+    model = model_reading(document.model, old, spots(grown.body, models))
     readings = _block_readings(document, model)
     names = Fresh({*OPERATIONS, *document.blocks})
-    context = Context(Templates(old), {}, frozenset({*OPERATIONS, *document.blocks}))
+    context = Context(Templates(models), {}, frozenset({*OPERATIONS, *document.blocks}))
     blocks: dict[str, list[syntax.Block]] = {}
     calls: dict[Spot, Reading] = {}
     context = replace(context, calls=calls)
@@ -115,6 +116,8 @@ def _file(document: Document, blocks: dict[str, list[syntax.Block]], model: synt
             for name in blocks:
                 if name not in own:
                     place(name)
+            if model not in items and not any(isinstance(each, syntax.Model) for each in document.file.items):
+                items.append(model)
         elif isinstance(item, syntax.Model):
             items.append(model)
         elif isinstance(item, syntax.Checkpoint) and document.checkpoint is not None:

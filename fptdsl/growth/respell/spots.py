@@ -6,35 +6,53 @@ that of the place, not of the node.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ...architecture.tree import Network, Scope, Tree
+from ...architecture.tree import Network, Origin, Scope, Tree, walk
 from ...language import syntax
 from .expressions import UNKNOWN, Expr, alike, value
 
 
 @dataclass(eq=False)
 class Spot:
-    """One place of the grown tree."""
+    """One place of the grown tree.
+
+    ``origin`` says where the node was read; for a node that growth made without one, where the node that it
+    is modelled on was.
+    """
 
     node: Tree
+    origin: Origin | None = None
     children: list[Spot] = field(default_factory=list)
     shortcut: list[Spot] = field(default_factory=list)
 
     @property
     def statement(self) -> syntax.Stmt | None:
         """The statement that the node was read from."""
-        return self.node.origin.statement if self.node.origin is not None else None
+        return self.origin.statement if self.origin is not None else None
 
 
-def spots(nodes: tuple[Tree, ...]) -> list[Spot]:
-    """The places of ``nodes`` and of all that is inside them."""
-    return [
-        Spot(node, spots(node.children), spots(node.shortcut)) if isinstance(node, Scope) else Spot(node)
-        for node in nodes
-    ]
+def spots(nodes: tuple[Tree, ...], models: Mapping[str, Tree]) -> list[Spot]:
+    """The places of ``nodes`` and of all that is inside them; ``models`` are the old nodes by name."""
+    found = []
+    for node in nodes:
+        model = models.get(node.like) if node.origin is None and node.like is not None else None
+        origin = model.origin if model is not None else node.origin
+        if isinstance(node, Scope):
+            if node.kind == "block" and origin is None and node.sources is None:
+                # Not a call that anyone wrote: its content is written in braces.
+                node = replace(node, kind="group", block_name=None)
+            found.append(Spot(node, origin, spots(node.children, models), spots(node.shortcut, models)))
+        else:
+            found.append(Spot(node, origin))
+    return found
+
+
+def old_nodes(old: Network) -> dict[str, Tree]:
+    """The nodes of the network before growth, by the names that ``like`` uses."""
+    return {node.old or name: node for name, node in walk(old)}
 
 
 def below(places: list[Spot]) -> Iterator[Spot]:
@@ -123,15 +141,18 @@ def given_names(params: tuple[syntax.Param, ...], args: tuple[syntax.Argument, .
     return found
 
 
-def model_reading(model: syntax.Model, network: Network) -> Reading:
-    """The reading of the model: parameters that differ from their defaults count as given."""
+def model_reading(model: syntax.Model, network: Network, body: list[Spot]) -> Reading:
+    """The reading of the model in ``network``, the one before growth, for a body of the one after.
+
+    Parameters that differ from their defaults count as given.
+    """
     before = dict(network.frame.values) or dict(network.parameters)
     given = set()
     for param in model.params:
         default = UNKNOWN if param.default is None else value(param.default, before)
         if default is UNKNOWN or not alike(default, before.get(param.name, default)):
             given.add(param.name)
-    return Reading(model, spots(network.body), before, frozenset(given))
+    return Reading(model, body, before, frozenset(given))
 
 
 def block_reading(block: syntax.Block, spot: Spot) -> Reading:
@@ -147,7 +168,7 @@ def block_reading(block: syntax.Block, spot: Spot) -> Reading:
 def _frame_values(block: syntax.Block, places: list[Spot]) -> dict[str, Any] | None:
     """The values with which the body was read: those of a statement written directly in it."""
     for spot in places:
-        origin = spot.node.origin
+        origin = spot.origin
         if origin is not None and origin.environment.frame.definition is block:
             return dict(origin.environment.frame.values)
     return None
@@ -156,9 +177,9 @@ def _frame_values(block: syntax.Block, places: list[Spot]) -> dict[str, Any] | N
 def _call_values(block: syntax.Block, spot: Spot, call: syntax.Apply | None) -> dict[str, Any]:
     """The values that the call gives, for a body that growth rewrote altogether."""
     values: dict[str, Any] = {}
-    if call is None or spot.node.origin is None:
+    if call is None or spot.origin is None:
         return values
-    names = spot.node.origin.environment.lookup()
+    names = spot.origin.environment.lookup()
     given = given_names(block.params, call.args)
     for param in block.params:
         if param.name in given:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from pydantic_core import PydanticUndefined
 
 from ...architecture.ops import OPERATIONS
 from ...architecture.tree import Input, Layer
 from ...language import syntax
-from .expressions import Expr, alike, literal, names_in, substitute
+from .expressions import UNKNOWN, Expr, alike, literal, names_in, substitute
 from .naming import argument_label
 from .pieces import Applied, Declared, Drop, Passed, Piece
 from .selectors import Loop, Occurrence
-from .slots import Demand, Slot
+from .slots import Demand, Slot, Unspellable
 from .spots import Reading, Spot, given_names, written
 
 Single = list[tuple[Occurrence, Spot]]
@@ -85,11 +86,10 @@ class StatementBuilder:
             default = substitute(param.default, mapping) if param.default is not None else None
             holds = all(reading.holds(param) for _, reading in called)
             label = argument_label(place, block.name, param.name)
+            if not demands and self._missing(param, arguments.get(param.name), present[0][0]):
+                demands = [Demand(o, self._any(param, reading)) for o, reading in called]
             if param.name in arguments:
                 argument = arguments[param.name]
-                if not demands and not names_in(written(argument)) <= present[0][0].names().keys():
-                    # A call modelled on one in another loop: whatever value the block was read with will do.
-                    demands = [Demand(o, reading.values()[param.name]) for o, reading in called]
                 if demands:
                     drop: Drop = "never" if not holds or argument.name is None else "unmet"
                     if drop == "unmet" and all(reading.was_special(param) for _, reading in called):
@@ -103,6 +103,21 @@ class StatementBuilder:
         passed = [Passed(argument, *slots.get(id(argument), (None, "never"))) for argument in statement.args]
         renamed = statement if statement.op == block.name else replace(statement, op=block.name)
         return Applied(renamed, (*passed, *extra))
+
+
+    def _any(self, param: syntax.Param, reading: Reading) -> Any:
+        """A value for a parameter that nothing depends on: the one before growth, or that of another call."""
+        for each in (reading, *(other for other in self.calls.values() if other.definition is reading.definition)):
+            found = each.values().get(param.name, UNKNOWN)
+            if found is not UNKNOWN:
+                return found
+        raise Unspellable
+
+    def _missing(self, param: syntax.Param, argument: syntax.Argument | None, at: Occurrence) -> bool:
+        """Whether a call lacks an argument, or has one modelled on a call in another loop."""
+        if argument is None:
+            return param.default is None
+        return not names_in(written(argument)) <= at.names().keys()
 
 
 def _positions(statement: syntax.Apply, fields: Sequence[str]) -> list[str]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
 
-from ...architecture.tree import Layer, Network, Scope, walk
+from ...architecture.tree import Layer, Scope, Tree
 from ...language import syntax
 from .align import fits
 from .plain import plain
@@ -15,19 +15,35 @@ from .spots import Spot
 class Templates:
     """Looks up the statement that an inserted node is modelled on."""
 
-    def __init__(self, old: Network) -> None:
-        self._old = {node.old or name: node for name, node in walk(old)}
+    def __init__(self, models: Mapping[str, Tree]) -> None:
+        self._models = models
 
     def statement(self, spot: Spot, local: set[int]) -> tuple[syntax.Stmt, bool]:
-        """A statement for the node, and whether the user wrote it (in the definition at hand: ``local``)."""
+        """A statement for the node, and whether its parts are to be put in their places.
+
+        ``local`` are the statements of the definition at hand: those of others use other names.
+        """
         node = spot.node
-        model = self._old.get(node.like) if node.like is not None else None
+        model = self._models.get(node.like) if node.like is not None else None
         for statement in (spot.statement, model.origin.statement if model is not None and model.origin else None):
             if statement is not None and id(statement) in local and fits(statement, node):
                 return dressed(statement, spot), True
         if isinstance(node, Scope) and node.kind == "block" and node.block_name is not None:
             return syntax.Apply(node.block_name, (), node.sources, key=node.key, let=node.let), True
-        return plain(node), False
+        return empty(node), isinstance(node, Scope) and node.kind != "repeat"
+
+
+def empty(node: Tree) -> syntax.Stmt:
+    """The node as a statement of its own; a composite without what is inside, for that to be filled in."""
+    if not isinstance(node, Scope) or node.kind == "repeat":
+        return plain(node)
+    if node.kind == "sequential":
+        return syntax.Sequential((), key=node.key, let=node.let)
+    if node.kind == "residual":
+        return syntax.Residual((), key=node.key, let=node.let)
+    if node.kind == "parallel":
+        return syntax.Parallel(node.mode or "concat", (), key=node.key, let=node.let)
+    return syntax.Group((), key=node.key, let=node.let)
 
 
 def dressed(statement: syntax.Stmt, spot: Spot) -> syntax.Stmt:
