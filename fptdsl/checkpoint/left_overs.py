@@ -43,14 +43,17 @@ def staged(outputs: Sequence[Path]) -> list[Staged]:
     ]
 
 
-def is_published(file: Staged) -> bool:
-    """Whether what lies at the output's name is the new file."""
+def is_published(file: Staged, main: Staged) -> bool:
+    """Whether what lies at the name of an output beside ``main`` is the new file."""
     if not os.path.lexists(file.final) or not file.partial.exists():
         return False
     if os.path.samefile(file.final, file.partial):
         return True
-    # Where there are no hard links, a file beside the checkpoint is published as a copy.
-    return file.final.lstat().st_nlink == 1 and cmp(file.final, file.partial, shallow=False)
+    # Where there are no hard links, a file beside the checkpoint is published as a copy.  One that was
+    # there before may have the same content: the file is ours only when that was moved aside, or when
+    # there was no checkpoint that it belonged to.
+    ours = os.path.lexists(file.old) or not (os.path.lexists(main.old) or os.path.lexists(main.final))
+    return ours and file.final.lstat().st_nlink == 1 and cmp(file.final, file.partial, shallow=False)
 
 
 def settle(files: Sequence[Staged]) -> None:
@@ -64,7 +67,7 @@ def settle(files: Sequence[Staged]) -> None:
     committed = not main.partial.exists() or (main.final.exists() and os.path.samefile(main.final, main.partial))
     if not committed:
         for file in files[1:]:
-            if is_published(file):
+            if is_published(file, main):
                 file.final.unlink()
             if os.path.lexists(file.old):
                 os.replace(file.old, file.final)

@@ -292,6 +292,18 @@ def test_killed_at_every_system_call(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert content(tmp_path) == whole("new")
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_killed_while_replacing_files_of_the_same_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Growing again with another seed gives the same spec: the old one must not be taken for the new one."""
+    publish(tmp_path, "new")
+    number = 1
+    while stopped(monkeypatch, tmp_path, number, force=True):
+        left_overs.settle(left_overs.staged(outputs(tmp_path)))
+        assert content_visible(tmp_path) == whole("new"), number
+        number += 1
+    assert number > 15
+
+
 def content_visible(folder: Path) -> dict[str, str]:
     return {name: word for name, word in content_of(folder) if not name.startswith(".")}
 
