@@ -44,7 +44,8 @@ class Case(NamedTuple):
 CASES = (
     Case("ResNet-20", HERE / "cifar/resnet20.fpt", "resnet20-12fca82f.th", cifar_test, RESNET_GROWTHS),
     Case("ResNet-32", HERE / "cifar/resnet32.fpt", "resnet32-d509ac18.th", cifar_test, RESNET_GROWTHS),
-    Case("MNIST", HERE / "mnist/mnist_bacon.fpt", "mnist_cnn_bn_bacon.pt", mnist_test, MNIST_GROWTHS),
+    Case("MNIST, first", HERE / "mnist/mnist_bacon.fpt", "mnist_cnn_bn_bacon.pt", mnist_test, MNIST_GROWTHS),
+    Case("MNIST, second", HERE / "mnist/mnist_bacon_second.fpt", "mnist_cnn_bn_bacon.pt", mnist_test, MNIST_GROWTHS),
 )
 
 

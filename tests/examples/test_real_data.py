@@ -28,6 +28,7 @@ def accuracy(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> fl
         ("cifar/resnet20.fpt", "resnet20-12fca82f.th", "cifar_test", 91.73),
         ("cifar/resnet32.fpt", "resnet32-d509ac18.th", "cifar_test", 92.63),
         ("mnist/mnist_bacon.fpt", "mnist_cnn_bn_bacon.pt", "mnist_test", 99.52),
+        ("mnist/mnist_bacon_second.fpt", "mnist_cnn_bn_bacon.pt", "mnist_test", 99.48),
     ],
 )
 def test_published_accuracy(
