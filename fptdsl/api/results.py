@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..growth.plan import Exactness, Plan, Step, TensorPlan
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Result:
     """``document`` holds everything that ``--json`` prints and the terminal shows."""
 
@@ -24,17 +24,17 @@ class Result:
         return dict(self.document)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ValidateResult(Result):
     """A spec without a fault."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ShowResult(Result):
     """An architecture: ``document["tree"]``, ``document["groups"]``."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PlanResult(Result):
     """A plan, and the document that can be saved and applied later."""
 
@@ -53,12 +53,12 @@ class PlanResult(Result):
         return self.plan.exactness
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DiffResult(Result):
     """What changes, or differs, tensor by tensor: ``document["tensors"]``."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class VerifyResult(Result):
     """The verdict on two checkpoints."""
 
@@ -72,7 +72,7 @@ class VerifyResult(Result):
         return float(self.document["verification"]["max_relative_error"])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ApplyResult(VerifyResult):
     """A finished growth.  ``outputs`` is empty when there was nothing to do."""
 

@@ -59,7 +59,10 @@ def _figures(error: FptError) -> dict[str, Any]:
 
 
 def emit(document: dict[str, Any], *, as_json: bool, full: bool = False) -> None:
-    """Write a result to standard output, completely (a full disk is noticed here)."""
+    """Write a result to standard output, completely (a full disk is noticed here).
+
+    Warnings go to standard error; with ``--json`` they are in the document.
+    """
     try:
         if as_json:
             import json
@@ -67,8 +70,9 @@ def emit(document: dict[str, Any], *, as_json: bool, full: bool = False) -> None
             json.dump(document, sys.stdout, indent=2, ensure_ascii=True, allow_nan=False)
             sys.stdout.write("\n")
         else:
-            from ..views import render
+            from ..views import render, render_warnings
 
+            render_warnings(document, sys.stderr)
             render(document, sys.stdout, full=full)
         sys.stdout.flush()
     except BrokenPipeError as error:

@@ -7,6 +7,7 @@ cannot disagree.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any, TextIO
 
 from rich.console import Console
@@ -19,8 +20,9 @@ from .plan import plan
 from .show import show
 from .validate import validate
 from .verify import verify
+from .warnings import warnings
 
-__all__ = ["VIEWS", "console_for", "render"]
+__all__ = ["VIEWS", "console_for", "render", "render_warnings"]
 
 VIEWS = {
     "plan": plan,
@@ -36,9 +38,18 @@ VIEWS = {
 
 def render(document: dict[str, Any], file: TextIO, *, full: bool = False) -> None:
     """Draw a document; ``full`` leaves nothing out."""
+    _draw(VIEWS[document["kind"]], document, file, full=full or document["kind"] == "diagnostics")
+
+
+def render_warnings(document: dict[str, Any], file: TextIO) -> None:
+    """Draw the warnings of a document, if there are any."""
+    _draw(warnings, document, file, full=False)
+
+
+def _draw(view: Callable[[dict[str, Any], Page], None], document: dict[str, Any], file: TextIO, *, full: bool) -> None:
     console = console_for(file)
-    page = Page(console.width, encoding=console.encoding, full=full or document["kind"] == "diagnostics")
-    VIEWS[document["kind"]](document, page)
+    page = Page(console.width, encoding=console.encoding, full=full)
+    view(document, page)
     page.print(console)
 
 

@@ -79,14 +79,9 @@ def _ties(ties: list[dict[str, Any]], shown: int | None, page: Page) -> None:
 
 
 def notes(document: dict[str, Any], page: Page) -> None:
-    """What was passed over, and warnings (those of steps stand with the advice)."""
-    steps = document.get("steps")
-    told = {line for step in steps for line in step["advice"]} if isinstance(steps, list) else set()
-    warnings = [warning for warning in document["warnings"] if warning not in told]
-    if document["skipped"] or warnings:
-        page.section("notes")
-    for warning in warnings:
-        page.line(("warning: ", "yellow"), warning)
+    """What was passed over."""
+    if document["skipped"]:
+        page.section("groups passed over")
     for skipped in document["skipped"]:
         page.line(("skipped ", "yellow"), f"{skipped['path']}: {skipped['reason']}")
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
 
-from fptdsl.views import VIEWS
+from fptdsl.views import VIEWS, render_warnings
 from fptdsl.views.grouping import group, spell
 from fptdsl.views.page import Page
 from views.documents import plan, residual_network, step, tensor, tie
@@ -46,7 +47,6 @@ def test_the_plan_says_what_how_why_and_what_is_tied() -> None:
             residual_network(),
             [step(ties=[tie("layer3", 64, 96, "residual sum at layer3.0")])],
             skipped=[{"directive": "widen *", "path": "linear", "reason": "the model's output"}],
-            warnings=["something to know"],
         ),
     )
     for part in (
@@ -55,12 +55,20 @@ def test_the_plan_says_what_how_why_and_what_is_tied() -> None:
         "32 → 64 units · netmorph · exact · 123,456 parameters more",
         "why: the first legal one",
         "tied: layer3 64 → 96  residual sum at layer3.0",
-        "warning: something to know",
         "skipped linear: the model's output",
         "(float32 assumed)",
         "1/10 of the initial learning rate",
     ):
         assert part in found
+
+
+def test_warnings_are_drawn_apart_and_not_twice() -> None:
+    advice = step()["advice"]
+    document = plan(residual_network(), [step()], warnings=["something to know", *advice])
+    assert "something to know" not in draw("plan", document)
+    file = io.StringIO()
+    render_warnings(document, file)
+    assert file.getvalue() == "warning: something to know\n"
 
 
 @pytest.mark.parametrize("exactness", ["approximate", "baseline"])
