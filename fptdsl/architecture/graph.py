@@ -22,6 +22,11 @@ Init = Literal["kernel", "shift", "scale", "mean", "variance", "slope", "count"]
 additive shift, a norm's scale, running mean, running variance, an activation's slope, a counter."""
 
 
+def key_of(layer: str, suffix: str) -> str:
+    """The ``state_dict`` key of a layer's tensor; a layer that is a bare parameter has the suffix ``""``."""
+    return f"{layer}.{suffix}" if suffix else layer
+
+
 @dataclass(eq=False)
 class Tensor:
     """A parameter or buffer.  ``name`` is its ``state_dict`` key; one term and role per axis."""
@@ -74,7 +79,8 @@ class Node:
     ``name`` is the module's dotted name; for an operation without parameters and key it is a readable
     unique place (``layer1.0.relu``) that is not a module name (``keyed`` is False).
     ``sizes`` maps an argument's name to the term whose size it states (``out_channels``).
-    ``tensors`` maps the suffix (``weight``) to the tensor; a reused layer shares those of the first.
+    ``tensors`` maps the suffix (``weight``) to the tensor; a reused layer shares those of the first.  The
+    suffix ``""`` is a parameter whose key is the layer's own.
     """
 
     name: str

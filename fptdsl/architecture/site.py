@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from . import terms
 from .free import FreeSize, FreeSizes
-from .graph import Event, Init, Node, Role, Tensor
+from .graph import Event, Init, Node, Role, Tensor, key_of
 from .ops.base import OpFault
 from .terms import UNIT, Mismatch, Space, Term
 
@@ -36,9 +36,9 @@ class Site:
         for axis in axes:
             size = terms.size(axis)
             if isinstance(size, FreeSize):
-                message = f"`{suffix}` of `{self.where}` would have the free size {size}"
+                message = f"`{suffix or self.where}` of `{self.where}` would have the free size {size}"
                 raise OpFault("F242", message, "state this size in the `input`, or pool it away first")
-        tensor = Tensor(f"{self.where}.{suffix}", tuple(axes), tuple(roles), init, buffer, optional)
+        tensor = Tensor(key_of(self.where, suffix), tuple(axes), tuple(roles), init, buffer, optional)
         self.node.tensors[suffix] = tensor
         return tensor
 

@@ -82,7 +82,7 @@ class Solver:
             self._identity_norm(node)
         elif operation.activation is not None:
             self._fixed(node)
-        elif node.op in ("dropout", "dropout2d"):
+        elif node.op in ("dropout", "dropout2d", "stochastic_depth"):
             self.found.eval_only = True
         else:
             raise NoIdentity(f"`{node.name}` ({node.op}) cannot be the identity")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..architecture.graph import Graph, Node, Value
+from ..architecture.graph import Graph, Node, Value, key_of
 from ..diagnostics import Diagnostics
 from .deepen import Unit
 from .edit_tree import trees_of
@@ -66,7 +66,7 @@ def old_names(graph: Graph) -> dict[str, str]:
     for node in graph.nodes:
         if node.tree is not None and node.tree.old is not None and node.reused is None:
             for suffix, tensor in node.tensors.items():
-                keys[tensor.name] = f"{node.tree.old}.{suffix}"
+                keys[tensor.name] = key_of(node.tree.old, suffix)
     return keys
 
 
@@ -102,7 +102,7 @@ def _solve(unit: Unit, middle: Graph, same_as: dict[Value, Value], old_keys: Map
                 final.add(tensor.name)
             elif isinstance(starts.get(tensor.name), Constant):
                 final.add(tensor.name)
-    dropout = any(node.op in ("dropout", "dropout2d") for node in nodes) and not identity.zeroed
+    dropout = any(node.op in ("dropout", "dropout2d", "stochastic_depth") for node in nodes) and not identity.zeroed
     exactness: Exactness = "eval-only" if identity.eval_only or dropout else "bitwise"
     return Inserted(unit, tuple(nodes), starts, frozenset(final), identity, method, exactness)
 
@@ -111,7 +111,7 @@ def _free(node: Node, suffix: str, old_keys: Mapping[str, str], middle: Graph) -
     """What the law leaves free: fresh kernels like those of the template, norms and slopes as torch makes them."""
     tensor = node.tensors[suffix]
     if tensor.init == "kernel":
-        like = f"{node.tree.like}.{suffix}" if node.tree is not None and node.tree.like else None
+        like = key_of(node.tree.like, suffix) if node.tree is not None and node.tree.like else None
         known = set(old_keys.values())
         return Fresh(tensor.shape, like if like in known else None)
     values = {"scale": 1.0, "variance": 1.0, "slope": 0.25}

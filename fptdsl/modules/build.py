@@ -16,6 +16,8 @@ from ..architecture.graph import Graph, Node, Value
 from .factories import MODULES, becomes_module
 from .functions import FUNCTIONS
 from .names import check_names, variable
+from .parameters import PARAMETERS, WITH_PARAMETER
+from .surroundings import AROUND
 
 
 def build(graph: Graph, *, device: str | torch.device = "cpu", dtype: torch.dtype | None = None) -> fx.GraphModule:
@@ -58,23 +60,37 @@ class _Code:
 
     def operation(self, node: Node, inputs: list[fx.Node]) -> fx.Node:
         target = node.reused or node.name
-        if node.reused is None and becomes_module(node):
-            _register(self.root, node.name, MODULES[node.op](node))
-            self.layers.add(node.name)
-        if target in self.layers:
-            return self.code.create_node("call_module", target, tuple(inputs), name=variable(node.name))
+        name = variable(node.name)
+        if node.reused is None:
+            self._add_layer(node)
 
         def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> fx.Node:
-            return self.code.create_node("call_function", function, args, kwargs, variable(node.name))
+            return self.code.create_node("call_function", function, args, kwargs, name)
 
-        return FUNCTIONS[node.op](call, node, inputs)
+        def apply(*values: fx.Node) -> fx.Node:
+            return self.code.create_node("call_module", target, values, name=name)
+
+        if node.op in PARAMETERS:
+            parameter = self.code.create_node("get_attr", target, name=name)
+            return WITH_PARAMETER[node.op](call, node, inputs, parameter)
+        if target not in self.layers:
+            return FUNCTIONS[node.op](call, node, inputs)
+        return AROUND[node.op](call, node, inputs, apply) if node.op in AROUND else apply(*inputs)
+
+    def _add_layer(self, node: Node) -> None:
+        """Put the layer or parameter of a node, where it has one, at its dotted name."""
+        *path, last = node.name.split(".")
+        if node.op in PARAMETERS:
+            _container(self.root, path).register_parameter(last, PARAMETERS[node.op](node))
+        elif becomes_module(node):
+            _container(self.root, path).add_module(last, MODULES[node.op](node))
+            self.layers.add(node.name)
 
 
-def _register(root: nn.Module, name: str, layer: nn.Module) -> None:
-    """Put a layer at its dotted name; composites are plain containers."""
-    *path, last = name.split(".")
+def _container(root: nn.Module, path: list[str]) -> nn.Module:
+    """The module at a path; composites are plain containers, made when their first layer is."""
     for key in path:
         if key not in root._modules:
             root.add_module(key, nn.Module())
         root = root.get_submodule(key)
-    root.add_module(last, layer)
+    return root

@@ -44,6 +44,21 @@ def _groupnorm(node: Node) -> nn.Module:
     return nn.GroupNorm(num_channels=_channels(node), **_given(node))
 
 
+def _normalised(node: Node) -> dict[str, Any]:
+    """The arguments of a layer norm, with the size of its axis for the axis."""
+    given = _given(node)
+    dim: int = given.pop("dim")
+    return {"normalized_shape": node.inputs[0].shape[dim - 1 if dim > 0 else dim], **given}
+
+
+def _recurrent(layer: type[nn.Module]) -> Factory:
+    return lambda node: layer(node.inputs[0].shape[-1], **_given(node))
+
+
+def _stochastic_depth(node: Node) -> nn.Module:
+    return nn.Dropout(node.args.p)  # type: ignore[attr-defined]
+
+
 def _pool_to(layer: type[nn.Module]) -> Factory:
     return lambda node: layer(per_axis(node.args.output_size, 2))  # type: ignore[attr-defined]
 
@@ -67,6 +82,12 @@ MODULES: dict[str, Factory] = {
     "batchnorm2d": _sized(nn.BatchNorm2d),
     "instancenorm2d": _sized(nn.InstanceNorm2d),
     "groupnorm": _groupnorm,
+    "layernorm": lambda node: nn.LayerNorm(**_normalised(node)),
+    "rmsnorm": lambda node: nn.RMSNorm(**_normalised(node)),
+    "local_response_norm": _plain(nn.LocalResponseNorm),
+    "embedding": _plain(nn.Embedding),
+    "lstm": _recurrent(nn.LSTM),
+    "gru": _recurrent(nn.GRU),
     "maxpool1d": _plain(nn.MaxPool1d),
     "maxpool2d": _plain(nn.MaxPool2d),
     "avgpool1d": _plain(nn.AvgPool1d),
@@ -95,9 +116,10 @@ MODULES: dict[str, Factory] = {
     "log_softmax": _softmax(nn.LogSoftmax),
     "dropout": _plain(nn.Dropout),
     "dropout2d": _plain(nn.Dropout2d),
+    "stochastic_depth": _stochastic_depth,
 }
 
-_MODAL = frozenset({"dropout", "dropout2d"})
+_MODAL = frozenset({"dropout", "dropout2d", "stochastic_depth"})
 """What differs between train and eval mode is a module even without a key; it adds nothing to the state."""
 
 

@@ -69,6 +69,20 @@ def _flatten(call: Call, node: Node, inputs: Inputs) -> fx.Node:
     return call(torch.flatten, inputs[0], args.start_dim, *ends)
 
 
+def _permute(call: Call, node: Node, inputs: Inputs) -> fx.Node:
+    return call(torch.permute, inputs[0], node.args.dims)  # type: ignore[attr-defined]
+
+
+def _transpose(call: Call, node: Node, inputs: Inputs) -> fx.Node:
+    args: Any = node.args
+    return call(torch.transpose, inputs[0], args.dim0, args.dim1)
+
+
+def _select(call: Call, node: Node, inputs: Inputs) -> fx.Node:
+    args: Any = node.args
+    return call(torch.select, inputs[0], args.dim, args.index)
+
+
 def _softmax(function: Callable[..., Any]) -> Writer:
     return lambda call, node, inputs: call(function, inputs[0], dim=softmax_dim(node))
 
@@ -111,6 +125,11 @@ FUNCTIONS: dict[str, Writer] = {
     "mul": _chain(operator.mul),
     "concat": _concat,
     "flatten": _flatten,
+    "permute": _permute,
+    "transpose": _transpose,
+    "select": _select,
+    "mean": _function(torch.mean),
+    "local_response_norm": _function(F.local_response_norm),
     "upsample": _function(F.interpolate),
     "subsample2d": _subsample,
     "pad_channels": _pad_channels,

@@ -6,12 +6,18 @@ from .adaptive import AdaptiveAvgPool2d, AdaptiveMaxPool2d, GlobalAvgPool, Globa
 from .base import Lowering, Operation, OpFault
 from .combine import Add, Concat, Mul
 from .convolution import Conv1d, Conv2d
-from .dropout import Dropout, Dropout2d
+from .dropout import Dropout, Dropout2d, StochasticDepth
+from .embedding import Embedding
+from .layer_norms import LayerNorm, RMSNorm
 from .linear import Linear
 from .maxout import Maxout
 from .norms import BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm2d
 from .pointwise import POINTWISE
 from .pools import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
+from .recurrent import GRU, LSTM
+from .reordering import Mean, Permute, Select, Transpose
+from .response_norm import LocalResponseNorm
+from .scale import Scale
 from .shapes import Flatten, PadChannels, Subsample2d, Upsample
 from .softmax import LogSoftmax, Softmax
 from .transposed import ConvTranspose2d
@@ -19,13 +25,13 @@ from .transposed import ConvTranspose2d
 __all__ = ["OPERATIONS", "Lowering", "OpFault", "Operation"]
 
 _ALL: tuple[type[Operation], ...] = (
-    Linear, Conv1d, Conv2d, ConvTranspose2d,
-    BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm2d,
+    Linear, Conv1d, Conv2d, ConvTranspose2d, Embedding, LSTM, GRU,
+    BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm2d, LayerNorm, RMSNorm, LocalResponseNorm,
     MaxPool1d, MaxPool2d, AvgPool1d, AvgPool2d,
     AdaptiveAvgPool2d, AdaptiveMaxPool2d, GlobalAvgPool, GlobalMaxPool,
-    Flatten, Upsample, Subsample2d, PadChannels,
-    Add, Mul, Concat,
-    *POINTWISE, Maxout, Softmax, LogSoftmax, Dropout, Dropout2d,
+    Flatten, Permute, Transpose, Select, Mean, Upsample, Subsample2d, PadChannels,
+    Add, Mul, Concat, Scale,
+    *POINTWISE, Maxout, Softmax, LogSoftmax, Dropout, Dropout2d, StochasticDepth,
 )  # fmt: skip
 
 OPERATIONS: dict[str, type[Operation]] = {operation.name: operation for operation in _ALL}

@@ -1,8 +1,9 @@
-"""``dropout`` (single values) and ``dropout2d`` (whole channels): the identity in eval mode."""
+"""``dropout`` (single values), ``dropout2d`` (channels), ``stochastic_depth`` (samples): the identity in eval mode."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from ..arguments import Args
 from ..graph import Value
@@ -43,3 +44,26 @@ class Dropout2d(Operation):
         value = ranked(cls, inputs[0], 3)
         announce(at, "dropout", value.axes[:1])
         return Value(value.axes)
+
+
+class StochasticDepthArgs(Args):
+    """Arguments of ``torchvision.ops.StochasticDepth``; ``mode`` batch: all samples or none."""
+
+    p: Probability
+    mode: Literal["row", "batch"] = "row"
+
+
+class StochasticDepth(Operation):
+    """In train mode whole samples become 0 with probability ``p``; in eval mode the identity.
+
+    All units of a sample share their fate, so that equal units stay equal: no ``dropout`` event.
+    """
+
+    name = "stochastic_depth"
+    Args = StochasticDepthArgs
+    keeps_zero = True
+    keeps_range = True
+
+    @classmethod
+    def lower(cls, at: Lowering, args: StochasticDepthArgs, inputs: Sequence[Value]) -> Value:
+        return Value(floating(cls, inputs[0]).axes)
