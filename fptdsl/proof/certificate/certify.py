@@ -8,6 +8,7 @@ from .ledger import Ledger
 from .reading import Tensors
 from .result import Certificate
 from .steps import checked_steps
+from .transfer import NoRule
 from .untouched import check_presence, check_sizes, check_untouched
 from .walk import Walk
 
@@ -24,18 +25,22 @@ def certify(plan: Plan, before: Tensors, after: Tensors, *, insist: bool = False
     ledger = Ledger()
     guide = Guide(plan)
     reasons = [] if insist else _claims_nothing(plan, guide)
+    unclear: list[str] = []
     complete = check_presence(plan, before, after, ledger)
     check_untouched(plan, before, after, ledger)
     check_sizes(plan.new, ledger)
     if complete and not reasons:
-        Walk(guide, plan.old, before, plan.new, after, ledger).run()
-    outcome = "failed" if ledger.findings else "declined" if reasons else "passed"
+        try:
+            Walk(guide, plan.old, before, plan.new, after, ledger).run()
+        except NoRule as missing:
+            unclear.append(str(missing))
+    outcome = "failed" if ledger.findings else "declined" if reasons else "inconclusive" if unclear else "passed"
     return Certificate(
         outcome,  # type: ignore[arg-type]
         "plan",
         checked_steps(plan, ledger),
         tuple(ledger.findings),
-        tuple(reasons),
+        (*reasons, *unclear),
     )
 
 

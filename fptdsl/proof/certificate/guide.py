@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from ...architecture.graph import Node
 from ...growth.plan import Plan, TensorPlan
-from ...growth.recipe import Constant, Dirac, Fresh, IdentityNorm, Recipe, Source, Start
+from ...growth.recipe import Constant, Dirac, Embed, Fresh, IdentityNorm, Recipe, Share, Source, Start
 from .claims import AxisClaim, plain, product
 from .classes import axis_claim
 
-KNOWN = (Source, Constant, Dirac, Fresh, IdentityNorm)
+KNOWN = (Source, Constant, Dirac, Fresh, IdentityNorm, Embed, Share)
 """What a recipe may start from, for the certificate to know what it should be."""
 ON_THE_GRID = ("equal", "scalar", "element")
 """Ways to share a weight whose parts add up without rounding (S-1)."""
@@ -32,6 +32,15 @@ class Guide:
     def start(self, name: str) -> Start | None:
         recipe = self.tensors[name].recipe
         return None if recipe is None else recipe.start
+
+    def share_of(self, node: Node) -> str | None:
+        """The old kernel of which a layer's kernel is one of several parts."""
+        start = self.start(node.tensors["weight"].name) if "weight" in node.tensors else None
+        return start.name if isinstance(start, Share) else None
+
+    def enlarged(self, node: Node) -> bool:
+        """Whether a layer's kernel is an old one with zeros around it."""
+        return "weight" in node.tensors and isinstance(self.start(node.tensors["weight"].name), Embed)
 
     def constant(self, name: str) -> float | None:
         """The value of a new tensor that has the same everywhere."""

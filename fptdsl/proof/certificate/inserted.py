@@ -78,14 +78,11 @@ class InsertedLayers:
 
     def _free(self, node: Node, given: Claim) -> Claim:
         """What comes out: zero where a gain or the kernel is zero, else units of their own classes."""
-        names = {suffix: tensor.name for suffix, tensor in node.tensors.items()}
-        values = {suffix: self.guide.constant(name) for suffix, name in names.items()}
-        ends = values.get("weight") == 0.0 and values.get("bias", 0.0) == 0.0
-        if ends and (OPERATIONS[node.op].affine == "map" or "weight" in names):
+        values = {tensor.init: self.guide.constant(tensor.name) for tensor in node.tensors.values()}
+        shifted = any(values.get(init, 0.0) != 0.0 for init in ("shift", "mean"))
+        if values.get("kernel", values.get("scale")) == 0.0 and values.get("shift", 0.0) == 0.0:
             return zero_claim(node.output.shape)
-        passes = OPERATIONS[node.op].affine == "norm" or node.op == "groupnorm"
-        shifts = (values.get("bias", 0.0), values.get("running_mean", 0.0))
-        if passes and given.zeros and shifts == (0.0, 0.0):
+        if OPERATIONS[node.op].affine != "map" and "kernel" not in values and given.zeros and not shifted:
             return zero_claim(node.output.shape)
         return unknown(node.output.shape)
 

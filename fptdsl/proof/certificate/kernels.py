@@ -6,6 +6,7 @@ turned round, since one output unit has its weights in every row.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Protocol
@@ -17,9 +18,6 @@ from .reading import CHUNK, Floats, Ints, Raw, Tensors, gather, to_float
 
 class Rows(Protocol):
     """What output units compute from old input units: the old kernel, an identity, or nothing."""
-
-    inputs: int
-    positions: int
 
     def against(self, units: Ints, classes: Ints) -> tuple[Floats, float]:
         """``[units, classes, positions]`` for old units, and the largest weight on inputs outside ``classes``."""
@@ -102,3 +100,39 @@ class Identity:
         there = classes[column] == units
         found[np.flatnonzero(there), column[there], centre] = 1.0
         return found, 0.0 if there.all() else 1.0
+
+
+@dataclass(eq=False)
+class Embedded:
+    """An old kernel in the middle of a larger one, zeros around it (K-1)."""
+
+    kernel: Kernel
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+
+    def against(self, units: Ints, classes: Ints) -> tuple[Floats, float]:
+        small, missed = self.kernel.against(units, classes)
+        large = np.zeros((*small.shape[:2], *self.after))
+        middle = tuple(slice((n - k) // 2, (n - k) // 2 + k) for n, k in zip(self.after, self.before))
+        inner: tuple[slice, ...] = (slice(None), slice(None), *middle)
+        large[inner] = small.reshape(*small.shape[:2], *self.before)
+        return large.reshape(*small.shape[:2], -1), missed
+
+
+class Together(Kernel):
+    """Parallel layers over the same input, as the one layer that their sum is (D-12)."""
+
+    def __init__(self, kernels: Sequence[Kernel]) -> None:
+        first = kernels[0]
+        super().__init__(first.source, first.name, first.groups, first.transposed)
+        self.kernels = tuple(kernels)
+
+    def raw(self, units: Ints) -> Raw:
+        """All of them side by side: rows are identical when those of every layer are."""
+        return np.concatenate([kernel.raw(units) for kernel in self.kernels], axis=2)
+
+    def values(self, units: Ints) -> Floats:
+        total = self.kernels[0].values(units)
+        for kernel in self.kernels[1:]:
+            total = total + kernel.values(units)
+        return total

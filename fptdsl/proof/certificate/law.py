@@ -73,7 +73,9 @@ def check_kernel(
     """
     report = Report()
     if new.inputs != inputs.new or new.units != outputs.new:
-        report.add("C4", f"it has {new.units} rows of {new.inputs} columns, for {outputs.new} units and {inputs.new} inputs")
+        report.add(
+            "C4", f"it has {new.units} rows of {new.inputs} columns, for {outputs.new} units and {inputs.new} inputs"
+        )
         return report
     shares = [Shares.of(part) for part in np.split(inputs.labels, new.groups)]
     first = first_of_class(outputs.labels)
@@ -83,7 +85,7 @@ def check_kernel(
         labels = outputs.labels[units]
         values = new.values(units)
         _check_copies(new, units, first, outputs.labels, shares, report)
-        if inputs.plain and isinstance(old, Kernel) and old.groups == new.groups:
+        if inputs.plain and isinstance(old, Kernel) and type(new) is Kernel and old.groups == new.groups:
             _check_bits(new, old, units, outputs, report)
         groups = new.group_of(units)
         for group in np.unique(groups):
@@ -103,9 +105,7 @@ def check_kernel(
     return report
 
 
-def _wanted(
-    old: Rows | None, labels: Ints, classes: Ints, known: int, shape: tuple[int, ...]
-) -> tuple[Floats, float]:
+def _wanted(old: Rows | None, labels: Ints, classes: Ints, known: int, shape: tuple[int, ...]) -> tuple[Floats, float]:
     """What every class should add up to: the old weights, zero for new classes and for zero units."""
     wanted, missed = np.zeros(shape), 0.0
     copies = np.flatnonzero(labels != ZERO)
@@ -116,9 +116,7 @@ def _wanted(
     return wanted, missed
 
 
-def _check_copies(
-    new: Kernel, units: Ints, first: Ints, labels: Ints, shares: list[Shares], report: Report
-) -> None:
+def _check_copies(new: Kernel, units: Ints, first: Ints, labels: Ints, shares: list[Shares], report: Report) -> None:
     """C1: rows of one class are identical bit by bit, over inputs with the same labels."""
     later = units[(first[units] != units) & (labels[units] != ZERO)]
     if not len(later):

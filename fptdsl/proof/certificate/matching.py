@@ -9,6 +9,7 @@ from typing import Any
 from ...architecture.activations import SOFTMAX, Interval, activation_of
 from ...architecture.graph import Graph, Node, Value
 from ...architecture.ops import OPERATIONS
+from ...architecture.ops.fields import per_axis
 from .claims import Claim
 
 FREE_ARGUMENTS = ("momentum", "p", "init")
@@ -70,15 +71,39 @@ def _frozen(value: Any) -> Any:
     return tuple(map(_frozen, value)) if isinstance(value, (list, tuple)) else value
 
 
-def differing(old: Node, new: Node) -> str | None:
-    """The first argument in which two nodes differ, beside sizes of units."""
+def differing(old: Node, new: Node, *, enlarged: bool = False) -> str | None:
+    """The first argument in which two nodes differ, beside sizes of units.
+
+    ``enlarged``: the kernel may be larger, with padding that keeps its centre where it was (K-1).
+    """
     if old.op != new.op:
         return f"it is `{new.op}` and was `{old.op}`"
     before, after = dict(arguments(old)), dict(arguments(new))
+    if enlarged:
+        reason = _off_centre(old, new)
+        if reason is not None:
+            return reason
+        for name in ("kernel_size", "padding"):
+            before.pop(name), after.pop(name)
     for name in sorted(before.keys() & after.keys()):
         if before[name] != after[name]:
             return f"{name} is {after[name]} and was {before[name]}"
     return None
+
+
+def _off_centre(old: Node, new: Node) -> str | None:
+    """Why the centre of an enlarged kernel is not where that of the old one was."""
+    before, after = (node.tensors["weight"].shape[2:] for node in (old, new))
+    dims = len(before)
+    paddings = [getattr(node.args, "padding", 0) for node in (old, new)]
+    if any((n - k) % 2 or n < k for n, k in zip(after, before)):
+        return f"a kernel of {after} has not its centre where one of {before} has it"
+    if paddings == ["same", "same"]:
+        return None
+    dilation = per_axis(getattr(new.args, "dilation", 1), dims)
+    own, grown = (per_axis(0 if p == "valid" else p, dims) for p in paddings)
+    wanted = tuple(p + d * (n - k) // 2 for p, d, n, k in zip(own, dilation, after, before))
+    return None if tuple(grown) == wanted else f"its padding is {tuple(grown)}, and {wanted} keeps the kernel centred"
 
 
 class Ranges:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from os.path import commonprefix
+from itertools import takewhile
 
 from ...growth.plan import Plan, Step, TensorPlan
 from ...growth.recipe import Axis, Concat, Leaf
@@ -42,7 +42,10 @@ def _line(tensor: TensorPlan, plan: Plan) -> str:
 
 
 def _near(name: str, step: Step) -> int:
-    return max(len(commonprefix([name, target])) for target in step.target.split(", "))
+    return max(
+        sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(name, target)))
+        for target in step.target.split(", ")
+    )
 
 
 def _holds(step: Step, home: str) -> int:

@@ -26,15 +26,33 @@ class Illegal(Exception):
     """The operation does not keep the classes of grown units apart."""
 
 
+class NoRule(Exception):
+    """The certificate does not know what an operation does to units that grow."""
+
+    def __init__(self, op: str, where: str) -> None:
+        super().__init__(f"there is no rule for `{op}` on units that grow (at `{where}`)")
+
+
+ALONE = frozenset(("dropout", "dropout2d", "upsample", "subsample2d", "global_avgpool", "global_maxpool")) | frozenset(
+    name for name, operation in OPERATIONS.items() if operation.activation is not None
+)
+"""Operations that take every unit of the first axis on its own."""
+
+
+def every_unit_alone(op: str) -> bool:
+    return op in ALONE
+
+
 def transfer(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
     """Claims of the output's axes, over the axes of the old output."""
     special = SPECIAL.get(new.op)
     if special is not None:
         return special(new, old, inputs, zeros)
-    axes = inputs[0].axes
-    units = axes[: len(new.output.axes)]
-    if len(units) < len(new.output.axes):
-        raise Illegal(f"the certificate does not know what `{new.op}` does to its units")
+    if not every_unit_alone(new.op):
+        if all(claim.plain for claim in inputs):
+            return tuple(map(plain, old.output.shape))
+        raise NoRule(new.op, new.name)
+    units = inputs[0].axes[: len(new.output.axes)]
     before, after = new.inputs[0].shape, new.output.shape
     found = []
     for place, axis in enumerate(units):
@@ -155,6 +173,36 @@ def _norm(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[
     return inputs[0].axes
 
 
+def _normalised(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
+    """Layer norm and its kin: a mean over the units, which only copies of all of them alike keep (N-3)."""
+    place = axis_of(OPERATIONS[old.op], old.args.dim, old.inputs[0])  # type: ignore[attr-defined]
+    check_groups(inputs[0].axes[place], 1, 1)
+    return tuple(axis.without_zeros() for axis in inputs[0].axes)
+
+
+def _mean(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
+    dims = old.args.dim if isinstance(old.args.dim, tuple) else (old.args.dim,)  # type: ignore[attr-defined]
+    dropped = {axis_of(OPERATIONS[old.op], dim, old.inputs[0]) for dim in dims}
+    for place in dropped:
+        check_groups(inputs[0].axes[place], 1, 1)
+    return tuple(axis for place, axis in enumerate(inputs[0].axes) if place not in dropped)
+
+
+def _permute(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
+    args: Any = old.args
+    order = list(range(len(inputs[0].axes)))
+    if old.op == "permute":
+        order = [axis_of(OPERATIONS[old.op], dim, old.inputs[0]) for dim in args.dims[1:]]
+    else:
+        first, second = (axis_of(OPERATIONS[old.op], dim, old.inputs[0]) for dim in (args.dim0, args.dim1))
+        order[first], order[second] = order[second], order[first]
+    return tuple(inputs[0].axes[place] for place in order)
+
+
+def _scale(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
+    return inputs[0].axes
+
+
 Rule = Callable[[Node, Node, Sequence[Claim], Zeros], tuple[AxisClaim, ...]]
 SPECIAL: dict[str, Rule] = {
     "concat": _concat,
@@ -169,7 +217,14 @@ SPECIAL: dict[str, Rule] = {
     "instancenorm2d": _norm,
     "batchnorm1d": _norm,
     "batchnorm2d": _norm,
+    "layernorm": _normalised,
+    "rmsnorm": _normalised,
+    "mean": _mean,
+    "permute": _permute,
+    "transpose": _permute,
+    "scale": _scale,
 }
+"""Operations with a rule of their own."""
 
 
 def zero_units(nodes: Sequence[Node]) -> dict[Value, Ints]:
@@ -183,7 +238,7 @@ def zero_units(nodes: Sequence[Node]) -> dict[Value, Ints]:
             found[node.output] = np.concatenate([np.arange(before), inside, np.arange(size - after, size)])
         elif len(node.inputs) == 1 and not node.tensors and OPERATIONS[node.op].keeps_zero:
             gone = found.get(node.inputs[0])
-            if gone is not None and node.inputs[0].shape[0] == size and node.op not in SPECIAL:
+            if gone is not None and node.inputs[0].shape[0] == size and every_unit_alone(node.op):
                 found[node.output] = gone
     return found
 
@@ -210,5 +265,3 @@ def check_groups(axis: AxisClaim, groups: int, before: int) -> AxisClaim:
                 if alike.setdefault((unit,), key) != key:
                     raise Illegal("units of one class are normalised in groups that differ")
     return axis
-
-

@@ -66,7 +66,7 @@ def check_constant(new: Tensors, name: str, value: float) -> Report:
     for start, stop in pieces(new.shape(name)):
         here = to_float(new.rows(name, start, stop), dtype)
         worst = max(worst, float(np.abs(here - value).max(initial=0.0)), key=_nan_first)
-    if not worst == 0.0:
+    if worst != 0.0:
         report.add("D9", f"it should be {value:g} everywhere", worst)
     return report
 
@@ -95,7 +95,7 @@ def check_identity_norm(new: Tensors, names: dict[str, str], axis: AxisClaim, ep
     if not worst <= IDENTITY.get(dtype, EPS["float32"]):
         scale.add("D4", f"unit {int(copies[np.argmax(error)])}: weight^2 is not running_var + eps", worst)
     gap = np.abs(read.get("bias", np.zeros(axis.new)) - read["running_mean"])[copies]
-    if not float(gap.max(initial=0.0)) == 0.0:
+    if float(gap.max(initial=0.0)) != 0.0:
         shift = reports["bias" if "bias" in reports else "running_mean"]
         shift.add("D4", f"unit {int(copies[np.argmax(gap)])}: the bias is not the running mean", float(gap.max()))
     return reports

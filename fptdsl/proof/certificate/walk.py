@@ -13,19 +13,24 @@ from collections.abc import Sequence
 
 from ...architecture.graph import Graph, Node, Value
 from ...architecture.ops import OPERATIONS
+from ...architecture.ops.shapes import axis_of
 from .claims import AxisClaim, Claim, plain, unknown, zero_claim
 from .guide import Guide
 from .inserted import InsertedLayers
-from .kernels import Kernel
+from .kernels import Embedded, Kernel, Rows
 from .law import check_kernel
 from .ledger import Ledger
 from .matching import OldNetwork, Ranges, differing, fixes
 from .reading import Tensors
-from .transfer import Illegal, transfer, zero_units
+from .recurrent import SpecialLayers
+from .shares import SharedLayers
+from .transfer import SPECIAL, Illegal, NoRule, every_unit_alone, transfer, zero_units
 from .vectors import check_follower
 
 SHIFTS = ("bias", "running_mean")
 """What must be zero for a zero unit to stay zero."""
+WITH_AXIS = ("layernorm", "rmsnorm", "scale")
+"""Layers that say which axis holds their units; it is the first of all others."""
 
 
 class Walk:
@@ -38,6 +43,8 @@ class Walk:
         self.ranges = Ranges(old)
         self.zeros = zero_units(old.nodes)
         self.claims: dict[Value, Claim] = {}
+        self.shares = SharedLayers(guide, self.network, before, after, ledger)
+        self.special = SpecialLayers(guide, before, after, ledger)
         self.inserted = InsertedLayers(guide, after, ledger)
         for name, value in new.inputs.items():
             origin = old.inputs.get(name)
@@ -55,6 +62,9 @@ class Walk:
     # --- operations without tensors ----------------------------------------------------------------
 
     def _operation(self, node: Node, inputs: Sequence[Claim]) -> Claim:
+        together = self.shares.total(inputs) if node.op == "add" else None
+        if together is not None:
+            return together
         counterpart = self.network.counterpart(node, inputs)
         if counterpart is None:
             return self._new_operation(node, inputs)
@@ -74,7 +84,7 @@ class Walk:
     def _new_operation(self, node: Node, inputs: Sequence[Claim]) -> Claim:
         """An inserted operation: it passes on what comes in, keeps zero, or makes something new."""
         first = inputs[0]
-        if node.op in ("dropout", "dropout2d"):
+        if node.op in ("dropout", "dropout2d", "stochastic_depth"):
             return first
         if len(inputs) == 1 and first.old is not None and fixes(node, self.ranges(first.old)):
             return first
@@ -86,11 +96,14 @@ class Walk:
         kept = all if not operation.annihilates else any
         if (operation.keeps_zero or operation.annihilates) and kept(claim.zeros for claim in inputs):
             return zero_claim(node.output.shape)
-        return _classes_of(node, first) if len(inputs) == 1 else unknown(node.output.shape)
+        return _classes_of(node, first) if every_unit_alone(node.op) else unknown(node.output.shape)
 
     # --- layers with tensors -----------------------------------------------------------------------
 
     def _layer(self, node: Node, inputs: Sequence[Claim]) -> Claim:
+        shared = self.guide.share_of(node)
+        if shared is not None:
+            return self.shares.part(node, shared, inputs[0]) or unknown(node.output.shape)
         sources = self.guide.sources(node)
         known = [source for source in sources.values() if source is not None]
         if not known:
@@ -100,7 +113,7 @@ class Walk:
         if layer is None:
             self.ledger.find(where, "C5", "its old tensors belong to no layer of the old network")
             return unknown(node.output.shape)
-        other = differing(layer, node)
+        other = differing(layer, node, enlarged=self.guide.enlarged(node))
         if other is not None:
             self.ledger.find(node.name, "C5", other)
         given = inputs[0]
@@ -124,17 +137,31 @@ class Walk:
     def _checked(self, node: Node, layer: Node, given: Claim, sources: dict[str, str | None]) -> tuple[AxisClaim, ...]:
         if OPERATIONS[node.op].affine == "map":
             return self._kernel(node, layer, given, sources)
+        if node.op in ("lstm", "gru"):
+            return self.special.recurrent(node, layer, given, sources)
+        if node.op == "embedding":
+            return self.special.embedding(node, layer, given, sources)
+        if node.op not in SPECIAL and not every_unit_alone(node.op):
+            return self._unchanged(node, layer, given)
+        place = axis_of(OPERATIONS[node.op], layer.args.dim, layer.inputs[0]) if node.op in WITH_AXIS else 0  # type: ignore[attr-defined]
         axes = transfer(node, layer, [given], self.zeros)
         for suffix, tensor in node.tensors.items():
             source = sources[suffix]
             if source is None or tensor.init == "count" or tensor.name not in self.after:
                 continue
-            axis = axes[0] if tensor.roles[0] == "follows" else plain(tensor.shape[0])
+            axis = axes[place] if tensor.roles[0] == "follows" else plain(tensor.shape[0])
             report = check_follower(
                 self.before, source, self.after, tensor.name, axis, zero=suffix in SHIFTS and tensor.init != "slope"
             )
             self.ledger.record(tensor.name, "C1", report)
         return axes
+
+    def _unchanged(self, node: Node, layer: Node, given: Claim) -> tuple[AxisClaim, ...]:
+        """A layer without a rule: right where nothing about it has grown."""
+        kept = all(self.guide.tensors[tensor.name].recipe is None for tensor in node.tensors.values())
+        if not kept or not given.plain:
+            raise NoRule(node.op, node.name)
+        return tuple(map(plain, layer.output.shape))
 
     def _kernel(self, node: Node, layer: Node, given: Claim, sources: dict[str, str | None]) -> tuple[AxisClaim, ...]:
         place = len(given.axes) - 1 if node.op == "linear" else 0
@@ -145,7 +172,10 @@ class Walk:
             self.ledger.find(name, "C5", "a layer with a new kernel keeps other old tensors")
         elif not (inputs.plain and outputs.plain and self.guide.tensors[name].recipe is None):
             new = Kernel(self.after, name, getattr(node.args, "groups", 1), node.op == "conv_transpose2d")
-            old = Kernel(self.before, source, getattr(layer.args, "groups", 1), node.op == "conv_transpose2d")
+            kernel = Kernel(self.before, source, getattr(layer.args, "groups", 1), node.op == "conv_transpose2d")
+            old: Rows = kernel
+            if self.guide.enlarged(node):
+                old = Embedded(kernel, layer.tensors["weight"].shape[2:], node.tensors["weight"].shape[2:])
             report = check_kernel(new, old, inputs, outputs, exact=self.guide.exact)
             self.ledger.record(name, ("C1", "C2"), report)
         if "bias" in node.tensors:
