@@ -205,7 +205,8 @@ class Solver:
             raise NoIdentity("the sum adds its own input twice, so it cannot be the identity")
         node = self._inside(value)
         operation = OPERATIONS[node.op]
-        scales = [t for t in node.tensors.values() if t.init in ("scale", "shift")]
+        inits = {tensor.init for tensor in node.tensors.values()}
+        scales = [t for t in node.tensors.values() if t.init in ("scale", "shift")] if "scale" in inits else []
         if scales:
             for tensor in scales:
                 self.found.starts[tensor.name] = Constant(0.0, tensor.shape)
