@@ -33,8 +33,10 @@ class NoRule(Exception):
         super().__init__(f"there is no rule for `{op}` on units that grow (at `{where}`)")
 
 
-ALONE = frozenset(("dropout", "dropout2d", "upsample", "subsample2d", "global_avgpool", "global_maxpool")) | frozenset(
-    name for name, operation in OPERATIONS.items() if operation.activation is not None
+ALONE = frozenset(
+    name
+    for name, operation in OPERATIONS.items()
+    if operation.activation is not None or "pool" in name or name in ("dropout", "dropout2d", "upsample", "subsample2d")
 )
 """Operations that take every unit of the first axis on its own."""
 
