@@ -34,7 +34,7 @@ class Writer:
         kernel = self.random.choice((1, 3, 3, 5))
         bias = self.random.choice(("", ", bias=false"))
         mode = self.random.choice(("", "", ', padding_mode="reflect"', ', padding_mode="circular"'))
-        mode = mode if kernel > 1 else ""
+        mode = mode if kernel > 1 and self.size > kernel else ""
         lines = [f"{self.key('conv')}: conv2d({width}, {kernel}, padding={kernel // 2}{bias}{mode})"]
         self.width = width
         if self.random.random() < 0.6:
