@@ -112,6 +112,8 @@ def _publish(
                 "verification": verdict.to_json(),
             }
             _require(made, verdict, document)
+            if made.exactness == "baseline":
+                _require_old_weights(made, source, result, document)
             with clock("digest"):
                 digests = source.digest(), result.digest()
         with clock("sync"):
@@ -166,3 +168,15 @@ def _require(made: PlanResult, verdict: Verdict, document: Mapping[str, Any]) ->
         ),
         document,
     )
+
+
+def _require_old_weights(made: PlanResult, source: Checkpoint, result: Checkpoint, document: Mapping[str, Any]) -> None:
+    """A baseline does not keep the function, but the weights (shapes were checked on opening)."""
+    from .old_weights import lost_weights
+
+    lost = lost_weights(made.plan, source, result)
+    if lost:
+        more = f" and {len(lost) - 3} more" if len(lost) > 3 else ""
+        names = ", ".join(f"`{name}`" for name in lost[:3])
+        message = f"nothing was published: old values are missing in {names}{more}"
+        raise VerificationFailed(Diagnostic("F520", message, hint="please report this"), document)

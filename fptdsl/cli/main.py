@@ -66,7 +66,9 @@ def _internal(error: Exception) -> int:
     if isinstance(error, MemoryError):
         print("fptdsl: not enough memory", file=sys.stderr)
         return status.FAULT
-    first = (str(error).splitlines() or [""])[0]
+    from ..views.printable import printable
+
+    first = printable((str(error).splitlines() or [""])[0])
     print(
         f"fptdsl: internal error: {type(error).__name__}: {first}\n"
         "This is a fault of fptdsl: please report it, with the output under FPTDSL_TRACEBACK=1.",

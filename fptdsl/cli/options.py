@@ -55,6 +55,6 @@ def _value(text: str) -> Any:
         return {"true": True, "false": False, "none": None}[word]
     try:
         value = json.loads(text, parse_constant=str)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
     return text if value is None or isinstance(value, dict) else value

@@ -132,11 +132,35 @@ def test_a_failed_verification_carries_its_figures(folder: Path, monkeypatch: py
     assert sorted(path.name for path in folder.iterdir()) == before
 
 
-def test_a_baseline_is_published_with_its_error(folder: Path) -> None:
+def test_an_approximation_is_published_with_its_error(folder: Path) -> None:
     result = fptdsl.apply("tiny.fpt", "tiny.pt", grow="widen conv2 to 8 using net2net(noise=0.1)")
     assert result.document["exactness"] == "approximate"
     assert result.max_relative_error > 1e-6
     assert result.outputs["checkpoint"].exists()
+
+
+def test_a_baseline_keeps_the_old_weights_or_nothing_is_published(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fptdsl.growth.evaluate import Evaluator
+
+    grow = "widen conv2 to 8 using random_pad"
+    result = fptdsl.apply("tiny.fpt", "tiny.pt", grow=grow)
+    assert result.document["exactness"] == "baseline"
+    assert result.max_relative_error > 1e-3
+    right = Evaluator.chunks
+
+    def wrong(self: Evaluator, tensor: object, dtype: str) -> Iterator[object]:
+        for chunk in right(self, tensor, dtype):  # type: ignore[arg-type]
+            if tensor.name == "fc.weight":  # type: ignore[attr-defined]
+                chunk = chunk.copy()
+                chunk[0, 0] += 1e-3
+            yield chunk
+
+    monkeypatch.setattr(Evaluator, "chunks", wrong)
+    with pytest.raises(VerificationFailed, match=r"old values are missing in `fc\.weight`"):
+        fptdsl.apply("tiny.fpt", "tiny.pt", grow=grow, out="other.pt")
+    assert not (folder / "other.pt").exists()
 
 
 def test_load_and_build_give_ordinary_modules(folder: Path) -> None:
