@@ -13,7 +13,7 @@ from ..architecture.ops.fields import per_axis
 from ..architecture.tree import Layer, Network, Scope, Tree
 from ..diagnostics import Diagnostics
 from ..language import syntax
-from .edit_tree import Insertions, clone, insert, parents
+from .edit_tree import Insertions, Keys, clone, insert, parents
 from .elements import element_positions, templates
 from .refusal import Refused
 from .requests import Request
@@ -65,6 +65,7 @@ class _Editor:
     def __init__(self, network: Network, graph: Graph) -> None:
         self.graph = graph
         self.parents = parents(network)
+        self.keys = Keys(network)
         self.insertions = Insertions()
         self.units: list[Unit] = []
 
@@ -211,27 +212,26 @@ class _Editor:
 
     def _names(self, run: list[Tree], directive: syntax.Deepen, number: int) -> list[str | None]:
         """New keys: ``KEY_1`` with the next free number, or the name given; numbered children have none."""
-        scope, siblings, _ = self.parents[id(run[0])]
-        taken = self.__dict__.setdefault("_keys", {}).setdefault(id(siblings), {n.key for n in siblings})
         names: list[str | None] = []
         if all(node.key is None for node in run):
             return [None] * len(run)
-        lead = run[0].key or ""
+        keyed = [node for node in run if node.key is not None]
         base = directive.name
         if base is not None:
-            if base in taken and directive.by == 1:
-                raise Refused("F324", f"there is a `{base}` already", "choose another name after `as`")
             suffix = f"_{number}" if directive.by > 1 else ""
             for node in run:
                 own = f"{base}{suffix}" if node is run[0] else f"{base}{suffix}_{node.key}"
                 names.append(own if node.key is not None else None)
         else:
             count = 1
-            while any(node.key is not None and f"{node.key}_{count}" in taken for node in run):
+            while not all(self.keys.free(node, f"{node.key}_{count}") for node in keyed):
                 count += 1
             names = [f"{node.key}_{count}" if node.key is not None else None for node in run]
-        taken.update(n for n in names if n is not None)
-        del lead, scope
+        for node, name in zip(run, names):
+            if name is not None:
+                if not self.keys.free(node, name):
+                    raise Refused("F324", f"there is a `{name}` already", "choose another name after `as`")
+                self.keys.take(node, name)
         return names
 
     def _copy(self, node: Tree, name: str | None, output: tuple[int, ...], directive: syntax.Deepen) -> Tree:

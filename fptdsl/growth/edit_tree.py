@@ -138,3 +138,23 @@ def parents(network: Network) -> dict[int, tuple[Scope | None, tuple[Tree, ...],
 
     visit(None, network.body)
     return found
+
+
+class Keys:
+    """Which module names are taken, so that a new key is free wherever braces without a key stand."""
+
+    def __init__(self, network: Network) -> None:
+        self._name = {id(node): name for name, node in walk(network)}
+        self._taken = set(self._name.values())
+
+    def _dotted(self, beside: Tree, key: str) -> str:
+        name = self._name[id(beside)]
+        prefix = name.rpartition(".")[0] if beside.key is not None else name
+        return f"{prefix}.{key}" if prefix else key
+
+    def free(self, beside: Tree, key: str) -> bool:
+        """Whether a sibling of ``beside`` (which has a key) may be called ``key``."""
+        return self._dotted(beside, key) not in self._taken
+
+    def take(self, beside: Tree, key: str) -> None:
+        self._taken.add(self._dotted(beside, key))

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from ..architecture.elaborate import check_keys
+from ..architecture.faults import Faults
 from ..architecture.graph import Graph
 from ..architecture.lower import lower
 from ..architecture.terms import Space
@@ -66,6 +68,9 @@ def reshape_layers(draft: Draft) -> None:
     requests = [*draft.requests.enlarge, *draft.requests.branch]
     draft.reshaped = reshape(draft.deepened.network, requests, draft.diagnostics)
     draft.diagnostics.check()
+    faults = Faults(draft.diagnostics)
+    check_keys(draft.reshaped.network.body, faults)
+    faults.check()
     changed = draft.reshaped.network is not draft.network
     draft.middle = lower(draft.reshaped.network) if changed else draft.graph
 

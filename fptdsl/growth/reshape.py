@@ -17,7 +17,7 @@ from ..architecture.ops.fields import per_axis
 from ..architecture.tree import Layer, Network, Output, Reuse, Scope, Tree, walk
 from ..diagnostics import Diagnostics
 from ..language import syntax
-from .edit_tree import parents, replace_nodes
+from .edit_tree import Keys, replace_nodes
 from .plan import Exactness
 from .recipe import Constant, Embed, Share, Source, Start
 from .refusal import Refused
@@ -58,7 +58,7 @@ class Reshaped:
 def reshape(network: Network, requests: Sequence[Request], diagnostics: Diagnostics) -> Reshaped:
     """The network with all layers in their new form; a layer named twice is a fault."""
     by_old = {node.old: node for _, node in walk(network) if node.old is not None}
-    around = parents(network)
+    keys = Keys(network)
     changed: dict[int, Tree] = {}
     edits: list[Edit] = []
     for request in requests:
@@ -76,7 +76,7 @@ def reshape(network: Network, requests: Sequence[Request], diagnostics: Diagnost
                     tree, edit = _enlarge(request, directive, target, node)
                 else:
                     assert isinstance(directive, syntax.Branch)
-                    tree, edit = _branch(request, directive, target, node, around[id(node)], network)
+                    tree, edit = _branch(request, directive, target, node, keys, network)
                 changed[id(node)] = tree
                 edits.append(edit)
             except Refused as refused:
@@ -135,19 +135,19 @@ def _branch(
     directive: syntax.Branch,
     target: str,
     layer: Layer,
-    around: tuple[Scope | None, tuple[Tree, ...], int],
+    keys: Keys,
     network: Network,
 ) -> tuple[Tree, Edit]:
     """A layer as ``into`` parallel layers that add up to it: equal shares, the bias on the first (D-12)."""
-    _, siblings, _ = around
     if any(isinstance(node, Reuse) and node.target == layer.key for _, node in walk(network)):
         raise Refused("F320", f"`{target}` is used again by `reuse`, so it cannot become several layers")
-    taken = {node.key for node in siblings}
     lead = layer.key or "main"
     names, number = [lead], 1
     while len(names) < directive.into:
-        if f"{lead}_{number}" not in taken:
+        if layer.key is None or keys.free(layer, f"{lead}_{number}"):
             names.append(f"{lead}_{number}")
+            if layer.key is not None:
+                keys.take(layer, names[-1])
         number += 1
     branches = tuple(
         replace(
