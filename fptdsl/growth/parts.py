@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -44,16 +45,24 @@ def _start(recipe: Recipe) -> str:
 
 
 def _ranges(axis: int, here: AxisMap, role: str, init: str) -> list[Part]:
+    words = {0: OLD, 1: COPY}
+    return [
+        Part(axis, start, stop, words.get(code) or _fresh(here, start, role, init)) for start, stop, code in _runs(here)
+    ]
+
+
+@lru_cache(maxsize=64)
+def _runs(here: AxisMap) -> list[tuple[int, int, int]]:
+    """``(start, stop, code)`` of the ranges alike: 0 for what was there, 1 for copies, more for new classes.
+
+    The tensors of a Space share one map, so each map is looked at once.
+    """
     copies = here.source >= 0
     _, first = np.unique(here.source, return_index=True)
     codes = np.where(copies, 1, 2 + here.writer + 3 * here.reader)
     codes[first[here.source[first] >= 0]] = 0
     edges = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist(), here.new]
-    words = {0: OLD, 1: COPY}
-    return [
-        Part(axis, start, stop, words.get(int(codes[start])) or _fresh(here, start, role, init))
-        for start, stop in pairwise(edges)
-    ]
+    return [(start, stop, int(codes[start])) for start, stop in pairwise(edges)]
 
 
 def _fresh(here: AxisMap, position: int, role: str, init: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from ..architecture.collector import paused
 from ..architecture.elaborate import check_keys
 from ..architecture.faults import Faults
 from ..architecture.graph import Graph
@@ -148,7 +149,8 @@ def make_plan(network: Network, graph: Graph, grows: Sequence[syntax.Grow], *, s
     frozen units, contradictory widths, methods that are not legal where they are asked for.
     """
     draft = Draft(network, graph, tuple(grows), seed or next((s for s in map(section_seed, grows) if s is not None), 0))
-    for step in PASSES:
-        step(draft)
+    with paused():
+        for step in PASSES:
+            step(draft)
     assert draft.plan is not None
     return draft.plan
