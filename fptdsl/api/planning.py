@@ -60,12 +60,14 @@ def given(
 
 def planned(read: Spec, source: Checkpoint | None, *, seed: int | None, given: Mapping[str, Any]) -> PlanResult:
     """The plan of a spec that has been read, and its document."""
+    from ..architecture.collector import paused
     from ..growth import make_plan
     from ..growth.document import document
     from .opening import facts
 
-    made = make_plan(read.network, read.graph, read.document.grows, seed=seed or 0)
-    drawn = document(made, None if source is None else source.known_dtypes)
+    with paused():
+        made = make_plan(read.network, read.graph, read.document.grows, seed=seed or 0)
+        drawn = document(made, None if source is None else source.known_dtypes)
     if source is not None:
         drawn["warnings"] += [warning.message for warning in source.warnings]
     return PlanResult(
