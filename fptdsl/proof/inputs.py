@@ -65,17 +65,11 @@ def _normalises_over_the_batch(graph: Graph) -> bool:
 
 
 def rows_within(graph: Graph, memory: int) -> int:
-    """How many rows of a batch keep the widest operation within ``memory`` bytes of float64.
-
-    Float64 convolutions unfold their input: each value is there once per kernel place.
-    """
-    widest = 1
-    for node in graph.nodes:
-        weight = node.tensors.get("weight")
-        kernel = prod(weight.shape[2:]) if weight is not None and node.op.startswith("conv") else 1
-        entering = sum(prod(value.shape) for value in node.inputs)
-        widest = max(widest, entering * kernel + prod(node.output.shape))
-    return max(1, memory // (8 * widest))
+    """How many rows of a batch keep what enters and leaves the widest operation within ``memory`` bytes."""
+    widest = max(
+        (sum(prod(value.shape) for value in node.inputs) + prod(node.output.shape) for node in graph.nodes), default=1
+    )
+    return max(1, memory // (8 * max(1, widest)))
 
 
 def batches(start: int, stop: int, step: int) -> Iterator[tuple[int, int]]:

@@ -17,8 +17,8 @@ from torch import Tensor, fx
 from ..architecture.graph import Graph
 from ..modules import build
 from .inputs import Sample
-from .layer import Call, Layer, Place, largest_input
-from .threads import threads_for
+from .layer import Call, Layer, Place
+from .threads import Workers
 from .variants import Variant
 from .weights import Reader, Weights
 
@@ -44,8 +44,11 @@ class Tally:
 class Evaluation:
     """One network with its weights, ready to be evaluated in eval mode."""
 
-    def __init__(self, graph: Graph, weights: Weights, *, tally: Tally | None = None) -> None:
+    def __init__(
+        self, graph: Graph, weights: Weights, *, workers: Workers | None = None, tally: Tally | None = None
+    ) -> None:
         self.graph = graph
+        self.workers = workers or Workers()
         self.reader = Reader(weights)
         self.module: fx.GraphModule = build(graph, device="meta").eval()
         self.tally = tally
@@ -95,12 +98,11 @@ class Evaluation:
         function = cast(Callable[..., Any], node.target)
         if node.op == "call_method":
             function = getattr(Tensor, str(node.target))
-        with threads_for(largest_input(calls)):
-            return {at: function(*args, **kwargs) for at, (args, kwargs) in calls.items()}
+        return {at: function(*args, **kwargs) for at, (args, kwargs) in calls.items()}
 
     def _layer(self, target: str, variants: Sequence[Variant], calls: Mapping[Place, Call]) -> dict[Place, Any]:
         layer = Layer(self.graph, target, self.module.get_submodule(target))
-        results = layer.evaluate(self.reader, variants, calls)
+        results = layer.evaluate(self.reader, variants, calls, self.workers)
         if self.tally is not None:
             self.tally.add(layer.size)
         return results

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..growth.evaluate import Evaluator
-from ..growth.source import Weights as RecipeWeights
 from ..growth.plan import Plan
+from ..growth.source import Weights as RecipeWeights
 from .network import Progress
 from .probe import Probe
 from .shaken import ShakenWeights

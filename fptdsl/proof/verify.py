@@ -9,14 +9,15 @@ from pathlib import Path
 from ..architecture.graph import Graph
 from ..growth.plan import Exactness
 from .comparison import Comparison
-from .figures import all_finite, constant, largest
+from .figures import all_finite, largest
 from .inputs import random_samples, rows_within
 from .interface import check_interfaces
 from .network import Evaluation, Outputs, Progress, Tally
 from .probe import Probe, load_probe
 from .reproduction import Reproducing
 from .shaken import Regrow
-from .vacuity import hidden_behind, shaken_rows
+from .threads import Workers
+from .vacuity import Guarded, guard
 from .variants import Unrounded
 from .verdict import PRESERVING, Gate, Reproduction, Row, Verdict
 from .weights import Weights
@@ -25,10 +26,8 @@ FLOOR = 1e-12
 """Errors up to this are rounding in float64."""
 MARGIN = 10.0
 """How far above the old network's own response an error may be."""
-STILL = 1e-6
-"""An output that differs between inputs by less than this, relative to its size, does not react."""
-BATCH_MEMORY = 128 << 20
-"""Bytes for the widest operation on a batch of the probe."""
+BATCH_MEMORY = 32 << 20
+"""Bytes of float64 that enter and leave the widest operation on a batch of the probe."""
 FIRST_ROWS = 32
 """Rows of the probe, at most, on which everything is evaluated; on the others the two files alone."""
 
@@ -60,21 +59,16 @@ def verify(
     step = min(rows_within(old_graph, BATCH_MEMORY), rows_within(new_graph, BATCH_MEMORY))
     passes = 1 + (loaded.batches(FIRST_ROWS, step) if loaded else 0)
     tally = Tally(progress, passes * (_size(old_graph) + _size(new_graph)), [0])
-    old = Evaluation(old_graph, old_weights, tally=tally)
-    comparison = Comparison(old, Evaluation(new_graph, new_weights, tally=tally), unrounded)
-    notes, inconclusive = [], []
-    rows, outputs = comparison.rows(random_samples(old_graph))
-    reproduction = _probe(loaded, step, comparison, rows, outputs) if loaded else None
-    if exactness in PRESERVING:
-        still = constant(outputs, STILL) if all(map(all_finite, outputs)) else []
-        hidden = hidden_behind(old)
-        if regrow is not None and (still or hidden):
-            shaken, still = shaken_rows(old, new_graph, regrow, STILL)
-            rows += shaken
-        elif hidden:
-            notes.append(f"{_named(hidden)}: what feeds it has no effect on the output and could not be compared")
-        inconclusive = [f"the output `{name}` is the same for all inputs" for name in still]
-    return conclude(rows, outputs, exactness, file_dtype, reproduction, tuple(inconclusive), tuple(notes))
+    with Workers() as workers:
+        comparison = Comparison(
+            Evaluation(old_graph, old_weights, workers=workers, tally=tally),
+            Evaluation(new_graph, new_weights, workers=workers, tally=tally),
+            unrounded,
+        )
+        rows, outputs = comparison.rows(random_samples(old_graph))
+        reproduction = _probe(loaded, step, comparison, rows, outputs) if loaded else None
+        guarded = guard(comparison, outputs, regrow) if exactness in PRESERVING else Guarded()
+    return conclude([*rows, *guarded.rows], outputs, exactness, file_dtype, reproduction, guarded)
 
 
 def _probe(
@@ -98,8 +92,7 @@ def conclude(
     exactness: Exactness,
     file_dtype: str,
     reproduction: Reproduction | None,
-    inconclusive: tuple[str, ...],
-    notes: tuple[str, ...],
+    guarded: Guarded,
 ) -> Verdict:
     """The verdict from the figures of all batches."""
     error = largest(row.stored for row in rows)
@@ -119,7 +112,7 @@ def conclude(
             "the spec or the inputs' normalisation is not that of the checkpoint"
         )
     return Verdict(
-        passed=not reasons and not inconclusive,
+        passed=not reasons and not guarded.inconclusive,
         exactness=exactness,
         dtype=file_dtype,
         max_relative_error=inf if error is None else error,
@@ -134,9 +127,9 @@ def conclude(
         bitwise=all(row.bitwise for row in rows if row.stored is not None),
         rows=tuple(rows),
         reproduction=reproduction,
-        inconclusive=inconclusive,
+        inconclusive=guarded.inconclusive,
         reasons=tuple(reasons),
-        notes=notes,
+        notes=guarded.notes,
     )
 
 
@@ -177,10 +170,3 @@ def _within_rounding(name: str, error: float, rows: Sequence[Row]) -> Gate:
 def _size(graph: Graph) -> int:
     """How many weights."""
     return sum(prod(tensor.shape) for tensor in graph.tensors.values())
-
-
-def _named(names: Sequence[str]) -> str:
-    shown = ", ".join(f"`{name}`" for name in names[:3])
-    if len(names) > 3:
-        return f"{shown} and {len(names) - 3} more tensors are zero everywhere"
-    return f"{shown} {'are' if len(names) > 1 else 'is'} zero everywhere"
