@@ -60,7 +60,6 @@ def resolve_paths(draft: Draft) -> None:
 def insert_layers(draft: Draft) -> None:
     """``deepen`` as a graph edit, at the old widths."""
     draft.deepened = deepen(draft.network, draft.graph, draft.requests.deepen, draft.diagnostics)
-    draft.diagnostics.check()
 
 
 def reshape_layers(draft: Draft) -> None:
@@ -68,8 +67,7 @@ def reshape_layers(draft: Draft) -> None:
     assert draft.deepened is not None
     requests = [*draft.requests.enlarge, *draft.requests.branch]
     draft.reshaped = reshape(draft.deepened.network, requests, draft.diagnostics)
-    draft.diagnostics.check()
-    faults = Faults(draft.diagnostics)
+    faults = Faults()
     check_keys(draft.reshaped.network.body, faults)
     faults.check()
     changed = draft.reshaped.network is not draft.network

@@ -99,7 +99,7 @@ def solve(graph: Graph, requests: list[Request], diagnostics: Diagnostics) -> Wi
     widths = Widths(Sizes(graph))
     demands: list[Demand] = []
     for request in requests:
-        for target in request.targets or ("",):
+        for target in request.targets:
             region = regions.get(target)
             if target and region is None:
                 continue

@@ -170,8 +170,8 @@ def test_deepening_after_a_sigmoid_is_refused_with_the_reason(tmp_path) -> None:
 
 def test_all_faults_of_a_run_are_reported_together() -> None:
     with pytest.raises(FptError) as caught:
-        plan_of(CIFAR, "widen layr2 to 64; widen foo to 3; deepen bar by 1")
-    assert [d.code for d in caught.value.diagnostics] == ["F301"] * 3
+        plan_of(CIFAR, "widen layr2 to 64; widen conv1 to 8; deepen bar by 1; deepen bn1 by 1; branch bn1 into 2")
+    assert [d.code for d in caught.value.diagnostics] == ["F301", "F303", "F301", "F320", "F320"]
 
 
 @pytest.mark.parametrize(
