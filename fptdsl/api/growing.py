@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..diagnostics import Diagnostic, FptError
+from ..diagnostics import Diagnostic
+from .certifying import certified, learning, require_certificate
 from .clock import Clock
 from .opening import dtype_of, open_fitting
 from .outputs import Outputs, check_container, outputs_for
@@ -66,7 +67,16 @@ def apply(
         if saved is not None:
             saved.check_plan(made.document)
         if not made.steps:
-            return ApplyResult({**made.document, "kind": "apply", "outputs": {}, "verification": None, "seconds": {}})
+            return ApplyResult(
+                {
+                    **made.document,
+                    "kind": "apply",
+                    "outputs": {},
+                    "certificate": None,
+                    "verification": None,
+                    "seconds": {},
+                }
+            )
         outputs = outputs_for(source_path, None if out is None else Path(out))
         check_container(outputs.checkpoint, source.container)
         inputs = [source_path, *read.files, *(Path(path) for path in (probe, plan, model) if path is not None)]
@@ -103,17 +113,19 @@ def _publish(
             grown = read_spec(written[outputs.spec])
             result = open_fitting(written[outputs.checkpoint], grown)
         with result:
+            document = {**made.document, "kind": "apply", "outputs": outputs.to_json(), "verification": None}
+            with clock("certify"):
+                certificate = certified(made, grown, source, result)
+            document["certificate"] = certificate.to_json()
+            require_certificate(certificate, document)
             with clock("verify"):
                 verdict = _verify(made, grown, source, result, probe, phase(progress, "verify"))
-            document = {
-                **made.document,
-                "kind": "apply",
-                "outputs": outputs.to_json(),
-                "verification": verdict.to_json(),
-            }
+            document["verification"] = verdict.to_json()
             _require(made, verdict, document)
             if made.exactness == "baseline":
                 _require_old_weights(made, source, result, document)
+            with clock("gradients"):
+                document["gradients"] = learning(made.plan, grown, result)
             with clock("digest"):
                 digests = source.digest(), result.digest()
         with clock("sync"):
@@ -142,12 +154,8 @@ def _verify(
     progress: Callable[[int, int], None] | None,
 ) -> Verdict:
     """The function of the written file, read by the written spec, against that of the old file."""
-    from ..architecture.digest import same
     from ..proof import verify_plan
 
-    difference = same(grown.network, made.plan.network)
-    if difference is not None:
-        raise FptError(Diagnostic("F520", f"the grown spec does not describe the grown network: {difference}"))
     plan = replace(made.plan, new=grown.graph)
     return verify_plan(plan, source, source, result, file_dtype=dtype_of(source), probe=probe, progress=progress)
 

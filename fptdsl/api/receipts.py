@@ -35,6 +35,8 @@ def receipt(document: Mapping[str, Any], spec_text: str, digests: tuple[str, str
         "totals": document["totals"],
         "skipped": document["skipped"],
         "warnings": document["warnings"],
+        "certificate": document["certificate"],
+        "gradients": document["gradients"],
         "verification": document["verification"],
         "seconds": document["seconds"],
         "versions": {"fptdsl": __version__, "python": platform.python_version(), **_libraries()},

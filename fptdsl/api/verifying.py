@@ -21,16 +21,20 @@ def verify(
     settings: Mapping[str, Any] | None = None,
     new_settings: Mapping[str, Any] | None = None,
     probe: str | Path | None = None,
+    certificate: bool = False,
+    gradients: bool = False,
     progress: Progress | None = None,
 ) -> VerifyResult:
     """Compare two networks as functions, layer by layer in float64, on random inputs and on ``probe``.
 
-    ``settings`` are parameters of the old spec, ``new_settings`` of the new one.
+    ``settings`` are parameters of the old spec, ``new_settings`` of the new one.  ``certificate``: check the
+    law of growth on the two files as well; ``gradients``: look for parameters of the new network that do not learn.
 
     Raises:
         FptError: a spec, a checkpoint or the probe is at fault, or the networks do not take the same inputs.
     """
     from ..proof import verify as compare
+    from .certifying import certify_files, probe_gradients
     from .opening import dtype_of, facts, open_fitting
     from .reading import read_spec
 
@@ -41,12 +45,16 @@ def verify(
             progress=phase(progress, "verify"),
         )  # fmt: skip
         checkpoints = {"old": facts(before), "new": facts(after)}
+        static = certify_files(old_spec, old, before, new, after).to_json() if certificate else None
+        learning = probe_gradients(old_spec, old, new, after).to_json() if gradients else None
     return VerifyResult(
         {
             "schema": 1,
             "kind": "verify",
             "model": new.network.name,
             "checkpoints": checkpoints,
+            "certificate": static,
+            "gradients": learning,
             "verification": verdict.to_json(),
         }
     )

@@ -46,7 +46,7 @@ def report(error: FptError, *, as_json: bool) -> int:
     else:
         from ..views import render
 
-        if "verification" in found:
+        if "certificate" in found or "verification" in found:
             render({**found, "kind": "verify"}, sys.stderr, full=True)
             print(file=sys.stderr)
         render(found, sys.stderr)
@@ -54,8 +54,8 @@ def report(error: FptError, *, as_json: bool) -> int:
 
 
 def _figures(error: FptError) -> dict[str, Any]:
-    found = getattr(error, "document", {}).get("verification")
-    return {"verification": found} if found else {}
+    document = getattr(error, "document", {})
+    return {part: document[part] for part in ("certificate", "verification") if document.get(part)}
 
 
 def emit(document: dict[str, Any], *, as_json: bool, full: bool = False) -> None:

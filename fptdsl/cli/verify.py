@@ -17,6 +17,12 @@ def verify(
     new_checkpoint: Annotated[Path, typer.Argument(metavar="NEW_CHECKPOINT")],
     set_: options.Set = None,
     probe: options.Probe = None,
+    certificate: Annotated[
+        bool, typer.Option("--certificate", help="Check the law of growth on the two files as well.")
+    ] = False,
+    gradients: Annotated[
+        bool, typer.Option("--gradients", help="Look for parameters of the new network that do not learn.")
+    ] = False,
     full: options.Full = False,
     json: options.Json = False,
 ) -> int:
@@ -29,5 +35,5 @@ def verify(
 
     return run(
         api.verify, old_spec, old_checkpoint, new_spec, new_checkpoint, settings=options.settings(set_),
-        probe=probe, bar=True, as_json=json, full=full,
+        probe=probe, certificate=certificate, gradients=gradients, bar=True, as_json=json, full=full,
     )  # fmt: skip

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from . import words
+from .certificate import certificate
+from .gradients import gradients
 from .page import Page
 from .plan import advice, arrows, no_changes, notes, totals
 from .verify import verification
@@ -25,7 +27,9 @@ def apply(document: dict[str, Any], page: Page) -> None:
     for step in document["steps"]:
         page.line(f"{step['directive']}: {arrows(step['summary'])} · {step['method']} · {step['exactness']}", indent=2)
     notes(document, page)
+    certificate(document.get("certificate"), page)
     verification(document["verification"], page)
+    gradients(document.get("gradients"), page)
     totals(total, page)
     _files(document, page)
     advice(document["steps"], page)

@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from . import words
+from .certificate import certificate
+from .gradients import gradients
 from .page import Page, Piece
 
 
 def verify(document: dict[str, Any], page: Page) -> None:
     """``fptdsl verify``"""
-    verification(document["verification"], page)
+    certificate(document.get("certificate"), page)
+    if document.get("verification") is not None:
+        verification(document["verification"], page)
+    gradients(document.get("gradients"), page)
 
 
 def verification(found: dict[str, Any], page: Page) -> None:

@@ -112,7 +112,9 @@ def test_a_saved_plan_brings_its_directives_and_seed(folder: Path) -> None:
     assert stale.value.exit_status == 4
 
 
-def test_a_failed_verification_carries_its_figures(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def wrong_fc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The grown `fc.weight` is written with an error."""
     from fptdsl.growth.evaluate import Evaluator
 
     right = Evaluator.chunks
@@ -122,6 +124,27 @@ def test_a_failed_verification_carries_its_figures(folder: Path, monkeypatch: py
             yield chunk + 1e-3 if tensor.name == "fc.weight" else chunk  # type: ignore[attr-defined]
 
     monkeypatch.setattr(Evaluator, "chunks", wrong)
+
+
+@pytest.mark.usefixtures("wrong_fc")
+def test_a_certificate_that_finds_something_forbids_publishing(folder: Path) -> None:
+    before = sorted(path.name for path in folder.iterdir())
+    with pytest.raises(VerificationFailed) as caught:
+        fptdsl.apply("grow.fpt", "tiny.pt")
+    assert caught.value.exit_status == 5
+    assert [item.code for item in caught.value.diagnostics] == ["F521"]
+    found = caught.value.document["certificate"]
+    assert found["outcome"] == "failed"
+    assert {(finding["tensor"], finding["check"]) for finding in found["findings"]} == {("fc.weight", "C2")}
+    assert caught.value.document["verification"] is None
+    assert sorted(path.name for path in folder.iterdir()) == before
+
+
+@pytest.mark.usefixtures("wrong_fc")
+def test_a_failed_verification_carries_its_figures(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fptdsl.api import growing
+
+    monkeypatch.setattr(growing, "require_certificate", lambda certificate, document: None)
     before = sorted(path.name for path in folder.iterdir())
     with pytest.raises(VerificationFailed) as caught:
         fptdsl.apply("grow.fpt", "tiny.pt")

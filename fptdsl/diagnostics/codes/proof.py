@@ -12,4 +12,5 @@ CODES: dict[str, str] = {
     "F515": "arrays of the probe disagree about the batch",
     "F516": "the probe holds values that are not finite",
     "F520": "verification failed",
+    "F521": "certificate found a fault",
 }
