@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..diagnostics import Diagnostic
+from .contents import Container
 from .dtypes import RAW
 from .keys import KeyName
 from .state import State
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     import torch
 
     from .torch_file import TorchFile
-
-Container = Literal["zip", "legacy", "safetensors"]
 
 
 @dataclass(eq=False)

@@ -122,6 +122,30 @@ def alias_keys(
     return links
 
 
+def tie_keys(
+    names: Sequence[KeyName], rules: Sequence[syntax.CheckpointEntry], described: frozenset[str]
+) -> tuple[list[KeyName], dict[str, str]]:
+    """The alias rules of a family as far as one checkpoint has them: the names, and each aliased key's partner.
+
+    A rule is not in force where the network describes both keys (weights that this configuration does not tie).
+    Where the file has only the second name of a tied tensor (safetensors stores one of the two), the first stands
+    for it.
+    """
+    known = {name.spec: name for name in names}
+    links: dict[str, str] = {}
+    for rule in rules:
+        first, second = rule.first.rstrip("."), (rule.second or "").rstrip(".")
+        for key in [key for key in known if key == first or key.startswith(first + ".")]:
+            partner = second + key[len(first) :]
+            if partner in known and not (key in described and partner in described):
+                links[key] = partner
+            elif partner not in known and partner in described and key not in described:
+                name = known.pop(key)
+                known[partner] = KeyName(name.raw, partner, name.strip, (first, second))
+    order = {name.raw: place for place, name in enumerate(names)}
+    return sorted(known.values(), key=lambda name: order[name.raw]), links
+
+
 def ignored_keys(
     keys: Sequence[str], rules: Sequence[syntax.CheckpointEntry], found: Diagnostics, path: str
 ) -> dict[str, str]:

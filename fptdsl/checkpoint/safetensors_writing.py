@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import BinaryIO
 
 from .checkpoint import Checkpoint
+from .copying import copy_storage
 from .dtypes import item_size
 from .layout import NewTensor, Slot
 from .safetensors_header import header_bytes
-from .storage import CHUNK, Entry, FileStorage
+from .storage import Entry
 
 
 def write_safetensors(file: BinaryIO, source: Checkpoint, slots: Sequence[Slot]) -> None:
@@ -35,7 +34,7 @@ def write_safetensors(file: BinaryIO, source: Checkpoint, slots: Sequence[Slot])
     file.write(header_bytes(header, dict(source.metadata) if source.metadata is not None else None))
     for _, content in order:
         if isinstance(content, Entry):
-            copy_storage(file, content)
+            copy_storage(file, content.storage)
         else:
             for chunk in content.stream():
                 file.write(chunk.data)
@@ -47,31 +46,3 @@ def _content(source: Checkpoint, slot: Slot) -> Entry | NewTensor:
     assert slot.old is not None
     entry: Entry = source.state.tensors[slot.old]
     return entry
-
-
-def copy_storage(file: BinaryIO, entry: Entry) -> None:
-    """Append a tensor's bytes unchanged, inside the kernel where it can."""
-    storage = entry.storage
-    done = _copied_by_kernel(file, storage) if isinstance(storage, FileStorage) else 0
-    while done < storage.nbytes:
-        stop = min(done + CHUNK, storage.nbytes)
-        file.write(storage.read(done, stop).data)
-        done = stop
-
-
-def _copied_by_kernel(file: BinaryIO, storage: FileStorage) -> int:
-    """How many of the first bytes the kernel copied; 0 for small ones and where it cannot."""
-    done = 0
-    if storage.nbytes < CHUNK or not hasattr(os, "copy_file_range"):
-        return done
-    file.flush()
-    # Refused between file systems and by some; the caller copies the rest, or meets the same full disk.
-    with suppress(OSError):
-        while done < storage.nbytes:
-            left = storage.nbytes - done
-            got = os.copy_file_range(storage.descriptor, file.fileno(), left, storage.offset + done)
-            if got == 0:
-                break
-            done += got
-    file.seek(0, os.SEEK_END)
-    return done

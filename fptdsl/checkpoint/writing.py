@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .checkpoint import Checkpoint
-from .layout import NewTensor, lay_out
+from .layout import NewTensor, Slot, lay_out
 
 
 def write_checkpoint(target: str | Path, source: Checkpoint, tensors: Sequence[NewTensor]) -> None:
@@ -19,7 +19,11 @@ def write_checkpoint(target: str | Path, source: Checkpoint, tensors: Sequence[N
     Raises ``OSError`` when the file cannot be written, ``FptError`` F428 when a new key is taken already,
     F405 or F410 when the source cannot be read to its end.
     """
-    slots = lay_out(source, tensors)
+    write_slots(target, source, lay_out(source, tensors))
+
+
+def write_slots(target: str | Path, source: Checkpoint, slots: Sequence[Slot]) -> None:
+    """Write the entries ``slots`` in the container of ``source``, which is one file."""
     with open(target, "wb") as file:
         if source.container == "safetensors":
             from .safetensors_writing import write_safetensors

@@ -76,7 +76,7 @@ def test_cut_short(tmp_path: Path, container: str, part: float) -> None:
 def test_empty_folder_missing_and_special(tmp_path: Path) -> None:
     refused(written(tmp_path / "empty.pt", b""), "F403")
     save(STATE, tmp_path / "resnet.pt", "zip")
-    refused(tmp_path, "F401")
+    refused(tmp_path, "F430")
     assert "`resnet.pt`" in str(fault(lambda: open_checkpoint(tmp_path / "resmet.pt"), "F400").hint)
     assert "no folder" in str(fault(lambda: open_checkpoint(tmp_path / "no" / "x.pt"), "F400").hint)
     refused(tmp_path / "resnet.pt" / "x.pt", "F400")

@@ -24,6 +24,13 @@ CODES: dict[str, str] = {
     "F427": "ignore finds nothing",
     "F428": "two entries take the same name",
     "F429": "wrong checkpoint rule",
+    # Folders in the Hugging Face layout.
+    "F430": "folder holds no weights",
+    "F431": "index of the shards is not valid",
+    "F432": "shard is missing",
+    "F433": "index and shards disagree",
+    "F434": "shards of different containers",
+    "F435": "entry of the folder cannot be copied",
     # Holding it against a spec.
     "F440": "tensors missing in the checkpoint",
     "F441": "tensors that the spec does not describe",
@@ -32,4 +39,10 @@ CODES: dict[str, str] = {
     "F444": "tensor holds NaN or infinity",
     "F445": "tensor is not a plain array",
     "F446": "layers of their own share one tensor in the checkpoint",
+    # The config.json of a folder.
+    "F450": "config.json is missing",
+    "F451": "config.json is not valid",
+    "F452": "field missing in config.json",
+    "F453": "field of config.json has a wrong type",
+    "F454": "spec does not say what config.json means",
 }

@@ -1,0 +1,52 @@
+"""Copying bytes unchanged, inside the kernel where it can."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from .storage import CHUNK, FileStorage, Storage
+
+
+def copy_storage(file: BinaryIO, storage: Storage) -> None:
+    """Append the bytes of a storage to an open file."""
+    done = _copied_by_kernel(file, storage) if isinstance(storage, FileStorage) else 0
+    while done < storage.nbytes:
+        stop = min(done + CHUNK, storage.nbytes)
+        file.write(storage.read(done, stop).data)
+        done = stop
+
+
+def copy_open(descriptor: int, path: str, target: Path) -> None:
+    """Write a file with the content of an open one; ``path`` is its name in messages."""
+    with open(target, "wb") as file:
+        copy_storage(file, FileStorage(descriptor, path, 0, os.fstat(descriptor).st_size))
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Write a file with the content of another (of the file that a link leads to)."""
+    descriptor = os.open(source, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    try:
+        copy_open(descriptor, str(source), target)
+    finally:
+        os.close(descriptor)
+
+
+def _copied_by_kernel(file: BinaryIO, storage: FileStorage) -> int:
+    """How many of the first bytes the kernel copied; 0 for small ones and where it cannot."""
+    done = 0
+    if storage.nbytes < CHUNK or not hasattr(os, "copy_file_range"):
+        return done
+    file.flush()
+    # Refused between file systems and by some; the caller copies the rest, or meets the same full disk.
+    with suppress(OSError):
+        while done < storage.nbytes:
+            left = storage.nbytes - done
+            got = os.copy_file_range(storage.descriptor, file.fileno(), left, storage.offset + done)
+            if got == 0:
+                break
+            done += got
+    file.seek(0, os.SEEK_END)
+    return done
