@@ -12,8 +12,12 @@ from torch import Tensor
 
 from ..architecture.graph import Graph
 
-BATCHES = (1, 2)
 SEEDS = (0, 1)
+ROWS = (2, 16)
+"""Rows of the larger batch, at least and at most."""
+WORK = 10**9
+"""Multiply-accumulates that the larger batch should take: small networks get more rows, so that units
+that are off for one input are on for another."""
 TOKENS = 8
 """Random integers are below this where the graph does not say how many there are."""
 
@@ -37,11 +41,10 @@ def random_samples(graph: Graph) -> list[Sample]:
 
     The last is ``full``.
     """
-    smallest = 2 if _normalises_over_the_batch(graph) else 1
-    return [
-        random_sample(graph, seed, max(batch, smallest), full=seed == SEEDS[-1])
-        for seed, batch in zip(SEEDS, BATCHES, strict=True)
-    ]
+    work = sum(node.macs for node in graph.nodes)
+    several = min(max(ROWS[0], WORK // max(1, work)), ROWS[1])
+    single = 2 if _normalises_over_the_batch(graph) else 1
+    return [random_sample(graph, SEEDS[0], single, full=False), random_sample(graph, SEEDS[1], several, full=True)]
 
 
 def random_sample(graph: Graph, seed: int, batch: int, *, full: bool = True) -> Sample:
