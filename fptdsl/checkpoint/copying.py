@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from ..diagnostics import Diagnostic, FptError
 from .storage import CHUNK, FileStorage, Storage
 
 
@@ -26,8 +27,15 @@ def copy_open(descriptor: int, path: str, target: Path) -> None:
 
 
 def copy_file(source: Path, target: Path) -> None:
-    """Write a file with the content of another (of the file that a link leads to)."""
-    descriptor = os.open(source, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    """Write a file with the content of another (of the file that a link leads to).
+
+    Raises ``FptError`` F435 where the other cannot be read.
+    """
+    try:
+        descriptor = os.open(source, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    except OSError as error:
+        message = f"`{source}` cannot be copied: {error.strerror}"
+        raise FptError(Diagnostic("F435", message, hint="check its permissions", path=str(source))) from error
     try:
         copy_open(descriptor, str(source), target)
     finally:
