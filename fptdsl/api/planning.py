@@ -33,14 +33,17 @@ def plan(
     Raises:
         FptError: with every fault of the spec, the directives or the checkpoint.
     """
-    from .opening import open_fitting
-    from .saved import save_plan
-
     read = read_spec(spec, model=model, grow=grow, settings=settings)
     with ExitStack() as stack:
-        source = stack.enter_context(open_fitting(checkpoint, read)) if checkpoint is not None else None
+        source = None
+        if checkpoint is not None:
+            from .opening import open_fitting
+
+            source = stack.enter_context(open_fitting(checkpoint, read))
         result = planned(read, source, seed=seed, given=given(spec, model, grow, settings))
     if out is not None:
+        from .saved import save_plan
+
         inputs = [*read.files, *([Path(checkpoint)] if checkpoint is not None else [])]
         save_plan(result.document, Path(out), inputs=inputs, force=force)
     return result

@@ -36,7 +36,6 @@ def read_spec(
     settings: Mapping[str, Any] | None = None,
 ) -> Spec:
     """Read a spec; all its faults are raised together as ``FptError``."""
-    from ..architecture import elaborate, lower
     from ..diagnostics import Diagnostics
     from ..language import load
 
@@ -47,6 +46,8 @@ def read_spec(
 
         add_later_faults(document, settings or {}, faults)
         faults.check()
+    from ..architecture import elaborate, lower
+
     network = elaborate(document, settings or {})
     return Spec(document, network, lower(network))
 

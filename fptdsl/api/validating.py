@@ -30,17 +30,21 @@ def validate(
         FptError: with every fault found.
         StalePlan: the plan no longer fits.
     """
-    from .opening import open_fitting
-    from .saved import read_plan
+    saved = None
+    if plan is not None:
+        from .saved import read_plan
 
-    saved = None if plan is None else read_plan(plan)
-    if saved is not None:
+        saved = read_plan(plan)
         model, grow, settings, seed = saved.given(model=model, grow=texts(grow), settings=settings, seed=seed)
     read = read_spec(spec, model=model, grow=grow, settings=settings)
     if saved is not None:
         saved.check_spec(read)
     with ExitStack() as stack:
-        source = stack.enter_context(open_fitting(checkpoint, read, saved)) if checkpoint is not None else None
+        source = None
+        if checkpoint is not None:
+            from .opening import open_fitting
+
+            source = stack.enter_context(open_fitting(checkpoint, read, saved))
         result = planned(read, source, seed=seed, given=given(spec, model, grow, settings))
     if saved is not None:
         saved.check_plan(result.document)
