@@ -72,6 +72,9 @@ class InsertedLayers:
             for fault in check_follower(None, None, self.after, names[suffix], axis, zero=zero).faults.values():
                 report.add(fault.check, fault.message, fault.deviation)
             self.ledger.record(names[suffix], "D4", report)
+        for tensor in node.tensors.values():
+            if tensor.init == "count" and tensor.name in self.after:
+                self.ledger.record(tensor.name, "D4", check_constant(self.after, tensor.name, 0.0, "D4"))
         return given
 
     # --- inside a branch that ends in zero ---------------------------------------------------------

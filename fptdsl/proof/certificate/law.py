@@ -95,7 +95,7 @@ def check_kernel(
             sums = shares[group].sums(values[here])
             wanted, missed = _wanted(old, labels[here], shares[group].classes, inputs.old, sums.shape)
             scale = max(scale, float(np.abs(wanted).max(initial=0.0)))
-            error = np.abs(sums - wanted).max(axis=(1, 2), initial=0.0)
+            error = np.nan_to_num(np.abs(sums - wanted).max(axis=(1, 2), initial=0.0), nan=np.inf)
             position = int(np.argmax(error))
             if missed > worst or error[position] > worst:
                 worst = max(missed, float(error[position]))

@@ -60,14 +60,14 @@ def _classes(here: Raw, axis: AxisClaim, report: Report) -> None:
         report.add("C1", f"unit {unit} should have the value of unit {int(first[unit])}, its twin")
 
 
-def check_constant(new: Tensors, name: str, value: float) -> Report:
+def check_constant(new: Tensors, name: str, value: float, check: str = "D9") -> Report:
     """Every element of a tensor is exactly this value."""
     report, dtype, worst = Report(), new.dtype(name), 0.0
     for start, stop in pieces(new.shape(name)):
         here = to_float(new.rows(name, start, stop), dtype)
         worst = max(worst, float(np.abs(here - value).max(initial=0.0)), key=_nan_first)
     if worst != 0.0:
-        report.add("D9", f"it should be {value:g} everywhere", worst)
+        report.add(check, f"it should be {value:g} everywhere", worst)
     return report
 
 

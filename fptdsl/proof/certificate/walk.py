@@ -119,7 +119,7 @@ class Walk:
         given = inputs[0]
         if not self.network.reads(layer, inputs):
             self.ledger.find(where, "C5", "it does not read the value that it read in the old network")
-            given = self._supposed(layer, node)
+            given = self._supposed(layer, given)
         old = self.network.canon(layer.output)
         try:
             return Claim(old, self._checked(node, layer, given, sources))
@@ -127,12 +127,12 @@ class Walk:
             self.ledger.find(where, "C3", str(reason))
             return Claim(old, given.axes if _shape(given) == node.output.shape else unknown(node.output.shape).axes)
 
-    def _supposed(self, layer: Node, node: Node) -> Claim:
-        """After a finding: the old value that the layer should read, where nothing in it has grown."""
+    def _supposed(self, layer: Node, given: Claim) -> Claim:
+        """After a finding: go on as if what comes in were what the layer should read."""
         value = layer.inputs[0]
-        if value.shape == node.inputs[0].shape:
+        if len(value.shape) != len(given.axes):
             return _old(value)
-        return Claim(value, tuple(AxisClaim(o, plain(n).labels) for o, n in zip(value.shape, node.inputs[0].shape)))
+        return Claim(value, tuple(AxisClaim(old, axis.labels) for old, axis in zip(value.shape, given.axes)))
 
     def _checked(self, node: Node, layer: Node, given: Claim, sources: dict[str, str | None]) -> tuple[AxisClaim, ...]:
         if OPERATIONS[node.op].affine == "map":
