@@ -15,7 +15,7 @@ from ..architecture.graph import Graph
 SEEDS = (0, 1)
 ROWS = (2, 16)
 """Rows of the larger batch, at least and at most."""
-WORK = 10**9
+WORK = 5 * 10**8
 """Multiply-accumulates that the larger batch should take: small networks get more rows, so that units
 that are off for one input are on for another."""
 TOKENS = 8

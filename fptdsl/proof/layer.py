@@ -60,8 +60,7 @@ class Layer:
         joined, pieces = self._pieces()
         batches = {at: self._batches(call) for at, call in calls.items()}
         parts: dict[Place, list[Tensor]] = {at: [] for at in calls}
-        for start, stop in pieces:
-            weights = self._weights(reader, variants, start, stop)
+        for weights in workers.ahead([partial(self._weights, reader, variants, *piece) for piece in pieces]):
             tasks = [
                 partial(with_weights(self.module, weights[v]), *args, **kwargs)
                 for (v, _), found in batches.items()
