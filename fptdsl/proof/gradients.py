@@ -6,8 +6,9 @@ SGD.  The whole network is held in memory, with gradients: 16 bytes a parameter 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import product
 
 import numpy as np
 import torch
@@ -61,7 +62,7 @@ def gradient_probe(graph: Graph, weights: RowSource, plan: Plan | None = None, *
         return GradientReport(dead=whole)
     dead = tuple(part for part in _unmoved(plan, still) if _by_construction(part, plan, weights))
     waiting = tuple(part for part in _unmoved(plan, first) if part not in dead)
-    return GradientReport(waiting, dead, _twins(plan, first, _precision(plan, weights)), _ratio(plan, first))
+    return GradientReport(waiting, dead, _twins(plan, passes, _precision(plan, weights)), _ratio(plan, first))
 
 
 @contextmanager
@@ -176,15 +177,19 @@ def _precision(plan: Plan, weights: RowSource) -> float:
     return SAME * max((EPS.get(dtype, 0.0) for dtype in used), default=0.0)
 
 
-def _twins(plan: Plan, gradients: Gradients, same: float) -> tuple[Twins, ...]:
-    """Members of a class whose gradients are those of its first member in every tensor of the Space."""
+def _twins(plan: Plan, passes: Sequence[Gradients], same: float) -> tuple[Twins, ...]:
+    """Members of a class whose gradients are those of its first member, in every tensor of the Space and every pass.
+
+    One pass is not enough: behind dropout the masks of two units may be equal by chance.
+    """
     found = []
     for table in plan.tables:
         classes = np.asarray(table.classes)
         _, first, inverse = np.unique(classes, return_index=True, return_inverse=True)
         leader = first[inverse]
         alike, moves = leader != np.arange(table.new), np.zeros(table.new, dtype=bool)
-        for holder in holders(plan, table.space) if alike.any() else ():
+        held = holders(plan, table.space) if alike.any() else []
+        for gradients, holder in product(passes, held):
             moved = np.moveaxis(gradients[holder.tensor], holder.axis, 0)
             inside = np.flatnonzero(holder.units >= 0)
             order = inside[np.argsort(holder.units[inside], kind="stable")]
