@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from cli.conftest import Run
 
 import fptdsl
+from cli.conftest import Run
 
 FILES = ("tiny.fpt", "tiny.pt", "tiny.grown.fpt", "tiny.grown.pt")
 
