@@ -1,4 +1,4 @@
-"""Write the pages that say again what the code says: docs/diagnostics.md and docs/operations.md.
+"""Write the pages that say again what is said elsewhere: diagnostics.md, operations.md, specs/README.md.
 
 python docs/make_pages.py            # write the pages
 python docs/make_pages.py --check    # exit with 1 when one is out of date
@@ -13,6 +13,8 @@ from typing import Any
 
 from fptdsl.architecture.ops import OPERATIONS, Operation
 from fptdsl.diagnostics import CODES
+from fptdsl.language import load
+from fptdsl.resources import shipped_specs
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -52,6 +54,19 @@ which is inferred. An argument without a default is required. How operations are
 """
 
 
+SPECS_HEAD = f"""\
+# Specs that ship with fptdsl
+
+{MADE}
+
+Each can be named where a spec is expected (`fptdsl show resnet`) and used from another file
+(`use "resnet.fpt" as ResNet(layers = 50)`). Its parameters are explained at the head of the file; `--set` sets them.
+
+| spec | architecture | parameters |
+|---|---|---|
+"""
+
+
 def diagnostics() -> str:
     """The catalogue of codes, by area."""
     lines = [DIAGNOSTICS]
@@ -80,6 +95,18 @@ def documentation(operation: type[Operation]) -> str:
     return next((text for text in own if text and text != Operation.__doc__), "As in `torch.nn`.")
 
 
+def specs() -> str:
+    """The shipped specs: what the comment at the head says first, and the model's parameters."""
+    rows = []
+    for name, path in shipped_specs().items():
+        header = path.read_text(encoding="utf-8").split("\n#\n")[0].split("\n\n")[0]
+        words = " ".join(line.removeprefix("#").strip() for line in header.splitlines() if line.startswith("#"))
+        model = load(path).model
+        parameters = ", ".join(f"`{parameter.name}`" for parameter in (model.params if model else ()))
+        rows.append(f"| `{name}.fpt` | {words} | {parameters} |")
+    return SPECS_HEAD + "\n".join(rows) + "\n"
+
+
 def signature(name: str, operation: Any) -> str:
     fields = operation.Args.model_fields
     arguments = [key if field.is_required() else f"{key}={spell(field.default)}" for key, field in fields.items()]
@@ -91,7 +118,7 @@ def spell(value: Any) -> str:
     return "none" if value is None else json.dumps(value)
 
 
-PAGES = {"diagnostics.md": diagnostics, "operations.md": operations}
+PAGES = {"diagnostics.md": diagnostics, "operations.md": operations, "../specs/README.md": specs}
 
 
 def main() -> int:
