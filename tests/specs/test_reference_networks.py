@@ -134,7 +134,7 @@ SMALL = [
           reference.SeResNet, {"width": 4, "num_classes": 5, "blocks": (2, 1, 1, 1), "bottleneck": False},
           (3, 32, 32), "deepen layer1 by 2; deepen layer2 by 1", {"blocks": (4, 2, 1, 1)}),
     Small("preact_resnet", {"n": 2, "width": 4}, reference.PreActResNet, {"n": 2, "width": 4}, (3, 32, 32),
-          "widen * by 2x; deepen layer1, layer2, layer3 by 1", {"width": 8, "n": 3}),
+          "widen * by 2x; deepen layer1 by 1; deepen layer2 by 1; deepen layer3 by 1", {"width": 8, "n": 3}),
     Small("preact_resnet", {"n": 2, "width": 4, "bottleneck": False}, reference.PreActResNet,
           {"n": 2, "width": 4, "bottleneck": False}, (3, 32, 32), grown={"width": 8}),
     Small("unet", {"width": 2, "size": 32}, reference.UNet, {"width": 2}, (3, 32, 32), grown={"width": 4}),

@@ -40,7 +40,8 @@ class Scale(Operation):
         value = floating(cls, inputs[0])
         axis = axis_of(cls, args.dim, value)
         behind = len(value.axes) - axis - 1
-        roles: list[Role] = ["follows", *("fixed" for _ in range(behind))]
+        roles: list[Role] = ["follows"]
+        roles.extend("fixed" for _ in range(behind))
         at.tensor("", (value.axes[axis], *(UNIT,) * behind), roles, "scale")
         at.work(product(value.shape))
         return Value(value.axes)
