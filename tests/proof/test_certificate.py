@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from growth.support import StateDict, Weights, grown_state, plan_of, random_stat
 import fptdsl.proof.certificate as package
 from fptdsl.architecture.graph import Node
 from fptdsl.growth.plan import Plan
-from fptdsl.growth.recipe import Concat, Leaf, Product, Table
+from fptdsl.growth.recipe import Concat, Constant, Leaf, Product, Table
 from fptdsl.proof.certificate import Certificate, certify
 from fptdsl.proof.certificate.claims import ZERO, AxisClaim, concatenation, plain, product
 from fptdsl.proof.certificate.classes import axis_claim
@@ -200,3 +200,56 @@ def test_large_tensors_are_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> No
     new["fc1.weight"][-1, -1] += 1.0
     assert set(_checks(plan, old, new)) == {"fc1.weight"}
     assert torch.isfinite(new["fc1.weight"]).all()
+
+
+def _paired_branch() -> tuple[Plan, StateDict, StateDict]:
+    """A new block whose last layer reads equal halves with opposite signs (R2DeeperR, D-8), by hand."""
+    plan, old, new = grow(CIFAR, "deepen layer3 by 1")
+    name = "layer3.1.bn2.weight"
+    tensors = []
+    for tensor in plan.tensors:
+        if tensor.name == name and tensor.recipe is not None:
+            tensor = replace(tensor, recipe=replace(tensor.recipe, start=Constant(1.0, (64,))))
+        tensors.append(tensor)
+    new[name].fill_(1.0)
+    first, last = new["layer3.1.conv1.weight"], new["layer3.1.conv2.weight"]
+    first[32:] = first[:32]
+    last[:, 32:] = -last[:, :32]
+    return replace(plan, tensors=tuple(tensors)), old, new
+
+
+def test_a_branch_that_cancels_is_zero() -> None:
+    assert certificate_of(*_paired_branch()).outcome == "passed"
+
+
+@pytest.mark.parametrize("fault", ["sign", "half", "shift"])
+def test_a_branch_that_does_not_cancel(fault: str) -> None:
+    plan, old, new = _paired_branch()
+    if fault == "sign":
+        new["layer3.1.conv2.weight"][:, 32:] *= -1
+    elif fault == "half":
+        new["layer3.1.conv1.weight"][40, 0, 0, 0] += 1e-3
+    else:
+        new["layer3.1.bn1.bias"][40] = 0.5
+    certificate = certificate_of(plan, old, new)
+    assert certificate.outcome == "failed"
+    assert "D9" in {finding.check for finding in certificate.findings}
+
+
+def test_starts_and_tables_without_a_rule_are_inconclusive() -> None:
+    plan, old, new = grow(CIFAR, "deepen layer1.0.conv1 by 1")
+
+    @dataclass(frozen=True)
+    class Other:
+        shape: tuple[int, ...]
+
+    tensors = tuple(
+        replace(t, recipe=replace(t.recipe, start=Other(t.new_shape)))  # type: ignore[arg-type]
+        if t.recipe is not None and t.name == "layer1.0.conv1_1.weight"
+        else t
+        for t in plan.tensors
+    )
+    certificate = certificate_of(replace(plan, tensors=tensors), old, new)
+    assert certificate.outcome == "inconclusive"
+    assert "layer1.0.conv1_1.weight" in certificate.reasons[0]
+    assert not certificate.passed

@@ -69,6 +69,11 @@ def plain(size: int) -> AxisClaim:
     return AxisClaim(size, np.arange(size))
 
 
+def plain_free(size: int) -> AxisClaim:
+    """Positions that are classes of their own."""
+    return AxisClaim(0, np.arange(size))
+
+
 def unknown(shape: Sequence[int]) -> Claim:
     """A value of which nothing is known: every position is a class of its own."""
     return Claim(None, tuple(AxisClaim(0, np.arange(size)) for size in shape))

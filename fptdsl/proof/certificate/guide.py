@@ -6,7 +6,7 @@ Nothing of this is believed: the walk holds the checkpoint against it, layer by 
 from __future__ import annotations
 
 from ...architecture.graph import Node
-from ...growth.plan import Plan, TensorPlan
+from ...growth.plan import Plan
 from ...growth.recipe import Constant, Dirac, Embed, Fresh, IdentityNorm, Recipe, Share, Source, Start
 from .claims import AxisClaim, plain, product
 from .classes import axis_claim
@@ -47,9 +47,19 @@ class Guide:
         start = self.start(name)
         return start.value if isinstance(start, Constant) else None
 
-    def unknown_starts(self) -> list[TensorPlan]:
-        """Tensors that start from something of which the certificate knows no law."""
-        return [t for t in self.tensors.values() if t.recipe is not None and not isinstance(t.recipe.start, KNOWN)]
+    def without_law(self) -> list[str]:
+        """What the plan has of which the certificate knows no law, in words."""
+        found = [
+            f"`{tensor.name}` starts as {type(tensor.recipe.start).__name__}: no rule"
+            for tensor in self.tensors.values()
+            if tensor.recipe is not None
+            and (not isinstance(tensor.recipe.start, KNOWN) or getattr(tensor.recipe.start, "pieces", 1) != 1)
+        ]
+        return found + [
+            f"units of `{table.space}` are multiples of others: no rule"
+            for table in self.tables.values()
+            if getattr(table, "signs", ()) or getattr(table, "coefficients", ())
+        ]
 
     def written(self, node: Node, inputs: AxisClaim, old_size: int) -> AxisClaim:
         """The classes of the units that a layer with a kernel writes."""

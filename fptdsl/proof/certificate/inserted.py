@@ -6,12 +6,13 @@ from ...architecture.graph import Node
 from ...architecture.ops import OPERATIONS
 from ...architecture.ops.fields import per_axis
 from ...growth.recipe import Dirac, IdentityNorm
-from .claims import AxisClaim, Claim, unknown, zero_claim
+from .claims import ZERO, AxisClaim, Claim, plain_free, renumber, unknown, zero_claim
 from .guide import Guide
 from .kernels import Identity, Kernel
-from .law import Report, check_kernel
+from .law import Report, check_kernel, free_rows
 from .ledger import Ledger
-from .reading import Tensors, to_float, vector
+from .reading import Ints, Tensors, bits, to_float, vector
+from .transfer import every_unit_alone
 from .vectors import check_constant, check_follower, check_identity_norm
 
 
@@ -33,6 +34,8 @@ class InsertedLayers:
                 self.ledger.record(tensor.name, "D9", check_constant(self.after, tensor.name, value))
             else:
                 self.ledger.record(tensor.name, "C4")
+        if node.op == "prelu" and all(self.guide.constant(t.name) == 1.0 for t in node.tensors.values()):
+            return given
         return self._free(node, given)
 
     # --- identities --------------------------------------------------------------------------------
@@ -87,7 +90,32 @@ class InsertedLayers:
             return zero_claim(node.output.shape)
         if OPERATIONS[node.op].affine != "map" and "kernel" not in values and given.zeros and not shifted:
             return zero_claim(node.output.shape)
+        axes = tuple(plain_free(size) for size in node.output.shape)
+        if OPERATIONS[node.op].affine == "map" and node.op != "conv_transpose2d":
+            place = len(axes) - 1 if node.op == "linear" else 0
+            rows = AxisClaim(0, self._rows(node, given.axes[place]))
+            return Claim(None, (*axes[:place], rows, *axes[place + 1 :]))
+        if every_unit_alone(node.op) or OPERATIONS[node.op].affine == "norm":
+            return Claim(None, (self._values(node, given.axes[0], zero=not shifted), *axes[1:]))
         return unknown(node.output.shape)
+
+    def _rows(self, node: Node, inputs: AxisClaim) -> Ints:
+        """Labels of the units of a free kernel: zero where what they read cancels, equal where rows are."""
+        kernel = Kernel(self.after, node.tensors["weight"].name, getattr(node.args, "groups", 1))
+        if "bias" not in node.tensors:
+            return free_rows(kernel, inputs.labels, None)
+        name = node.tensors["bias"].name
+        return free_rows(kernel, inputs.labels, to_float(vector(self.after, name), self.after.dtype(name)))
+
+    def _values(self, node: Node, axis: AxisClaim, *, zero: bool) -> AxisClaim:
+        """A norm or slope: units of one class stay so where all their values are equal."""
+        vectors = [
+            vector(self.after, tensor.name)
+            for tensor in node.tensors.values()
+            if tensor.init != "count" and tensor.roles[:1] == ("follows",)
+        ]
+        rows = zip(axis.labels.tolist(), *(bits(values).tolist() for values in vectors))
+        return AxisClaim(0, renumber([ZERO if zero and row[0] == ZERO else row for row in rows], 0))
 
 
 def _not_centred(node: Node) -> str | None:

@@ -163,3 +163,24 @@ def _judge(
         report.add(check, f"row {at}: {words[check]}", relative)
     elif exact and worst > 0 and dtype in ("float32", "float16", "bfloat16"):
         report.add("S1", f"row {at}: shares do not add up exactly on the grid of {dtype}", relative)
+
+
+def free_rows(new: Kernel, inputs: Ints, bias: Floats | None) -> Ints:
+    """Labels of the units of a kernel that is bound by nothing, for inputs with these labels.
+
+    A unit is zero where the columns of every class cancel (R2DeeperR, D-8); units of one group with
+    identical rows are one class.
+    """
+    shares = [Shares.of(part) for part in np.split(inputs, new.groups)]
+    known: dict[tuple[int, bytes, float], int] = {}
+    labels = np.empty(new.units, dtype=np.int64)
+    for start in range(0, new.units, new.step):
+        units = np.arange(start, min(start + new.step, new.units))
+        raw, values, groups = new.raw(units), new.values(units), new.group_of(units)
+        for row, unit in enumerate(units):
+            group, shift = int(groups[row]), 0.0 if bias is None else float(bias[unit])
+            if shift == 0.0 and not shares[group].sums(values[row : row + 1]).any():
+                labels[unit] = ZERO
+            else:
+                labels[unit] = known.setdefault((group, raw[row].tobytes(), shift), len(known))
+    return labels

@@ -36,7 +36,9 @@ class NoRule(Exception):
 ALONE = frozenset(
     name
     for name, operation in OPERATIONS.items()
-    if operation.activation is not None or "pool" in name or name in ("dropout", "dropout2d", "upsample", "subsample2d")
+    if operation.activation is not None
+    or "pool" in name
+    or name in ("dropout", "dropout2d", "stochastic_depth", "upsample", "subsample2d")
 )
 """Operations that take every unit of the first axis on its own."""
 
