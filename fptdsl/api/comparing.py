@@ -40,7 +40,8 @@ def diff(
     from .opening import open_fitting
     from .reading import read_spec
 
-    old, new = read_spec(spec, model=model, settings=settings), read_spec(new_spec, settings=new_settings)
+    old = read_spec(spec, model=model, settings=settings, checkpoint=checkpoint)
+    new = read_spec(new_spec, settings=new_settings, checkpoint=new_checkpoint)
     with open_fitting(checkpoint, old) as before, open_fitting(new_checkpoint, new) as after:
         tensors = _tensors(old, before, new, after, progress)
         return DiffResult(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..diagnostics import Diagnostic
 from .certifying import certified, learning, require_certificate
 from .clock import Clock
+from .folders import new_fields, write_companions
 from .opening import dtype_of, open_fitting
 from .outputs import Outputs, check_container, outputs_for
 from .planning import given, planned
@@ -56,7 +57,7 @@ def apply(
     if saved is not None:
         model, grow, settings, seed = saved.given(model=model, grow=texts(grow), settings=settings, seed=seed)
     with clock("plan"):
-        read = read_spec(spec, model=model, grow=grow, settings=settings)
+        read = read_spec(spec, model=model, grow=grow, settings=settings, checkpoint=checkpoint)
         if saved is not None:
             saved.check_spec(read)
     with clock("read"):
@@ -78,7 +79,8 @@ def apply(
                 }
             )
         outputs = outputs_for(source_path, None if out is None else Path(out))
-        check_container(outputs.checkpoint, source.container)
+        if not source_path.is_dir():
+            check_container(outputs.checkpoint, source.container)
         inputs = [source_path, *read.files, *(Path(path) for path in (probe, plan, model) if path is not None)]
         return _publish(made, read, source, outputs, inputs, probe=probe, force=force, progress=progress, clock=clock)
 
@@ -96,21 +98,26 @@ def _publish(
     clock: Clock,
 ) -> ApplyResult:
     """Write, verify and publish; whatever goes wrong, nothing is left behind."""
-    from ..checkpoint import Publication, write_checkpoint
+    from ..checkpoint import FolderCheckpoint, FolderPublication, Publication, sync_tree, write_checkpoint
     from ..growth.respell import respell
 
+    folder, change = isinstance(source, FolderCheckpoint), made.document["config"]
     with clock("spec"):
-        text = respell(read.document, read.network, made.plan.network)
+        fields = new_fields(read.config, change) if folder else None
+        text = respell(read.document, read.network, made.plan.network, fields)
     names = (outputs.checkpoint, outputs.spec, outputs.receipt)
-    with Publication(names, inputs=inputs, force=force) as files:
+    publication = FolderPublication if folder else Publication
+    with publication(names, inputs=inputs, force=force) as files:
         written = {name: files.partial(name) for name in names}
         with clock("write"):
             write_checkpoint(
                 written[outputs.checkpoint], source, new_tensors(made.plan, source, phase(progress, "write"))
             )
+            if folder:
+                write_companions(written[outputs.checkpoint], source, read.config, change)
             written[outputs.spec].write_text(text, encoding="utf-8", newline="\n")
         with clock("verify"):
-            grown = read_spec(written[outputs.spec])
+            grown = read_spec(written[outputs.spec], checkpoint=written[outputs.checkpoint] if folder else None)
             result = open_fitting(written[outputs.checkpoint], grown)
         with result:
             document = {**made.document, "kind": "apply", "outputs": outputs.to_json(), "verification": None}
@@ -129,7 +136,7 @@ def _publish(
             with clock("digest"):
                 digests = source.digest(), result.digest()
         with clock("sync"):
-            _sync(written[outputs.checkpoint])
+            (sync_tree if folder else _sync)(written[outputs.checkpoint])
         document["seconds"] = clock.rounded()
         written[outputs.receipt].write_text(receipt(document, text, digests), encoding="utf-8", newline="\n")
         files.commit()

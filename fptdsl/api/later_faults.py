@@ -7,6 +7,7 @@ a damaged spec is followed depends on where the damage is.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..diagnostics import Diagnostic, Diagnostics, FptError
@@ -18,15 +19,19 @@ LOCAL = frozenset({"F211", "F212", "F214", "F215", "F216", "F217", "F218"})
 """Faults of one statement that no other statement of a body can cause: unknown operations, arguments."""
 
 
-def add_later_faults(document: Document, settings: Mapping[str, Any], faults: Diagnostics) -> None:
+def add_later_faults(
+    document: Document, settings: Mapping[str, Any], faults: Diagnostics, checkpoint: str | Path | None = None
+) -> None:
     """Add what elaboration and planning find at fault in a document whose text has ``faults``."""
     damage = {_damage(item, document) for item in faults.errors}
     if "elsewhere" in damage or document.model is None:
         return
     from ..architecture import elaborate, lower
+    from .folders import fields_asked, find_config
 
     try:
-        network = elaborate(document, settings)
+        config = find_config(document, settings, checkpoint)
+        network = elaborate(document, settings, config=fields_asked(document.model, config))
         if "body" in damage:
             return
         graph = lower(network)

@@ -32,7 +32,7 @@ def load(
     from .opening import open_fitting
     from .reading import read_spec
 
-    read = read_spec(spec, model=model, settings=settings)
+    read = read_spec(spec, model=model, settings=settings, checkpoint=checkpoint)
     with open_fitting(checkpoint, read) as source:
         module = _module(read)
         state = {name: source.tensor(name) for name in read.graph.tensors if name in source}

@@ -15,18 +15,23 @@ if TYPE_CHECKING:
     from .saved import SavedPlan
 
 
-def open_fitting(path: str | Path, spec: Spec, saved: SavedPlan | None = None) -> Checkpoint:
+def open_fitting(
+    path: str | Path, spec: Spec, saved: SavedPlan | None = None, *, values: bool = True
+) -> Checkpoint:
     """The checkpoint, open; every missing, unexpected, misshapen and damaged tensor is raised together.
 
-    That it is another one than a saved plan was made for is said first.
+    That it is another one than a saved plan was made for is said first.  Without ``values`` only names, shapes and
+    types are looked at.
     """
     from ..checkpoint import hold_against, open_checkpoint
 
-    source = open_checkpoint(path, spec.document.checkpoint, described=spec.graph.tensors)
+    model = spec.document.model
+    family = model is not None and model.from_config
+    source = open_checkpoint(path, spec.document.checkpoint, described=spec.graph.tensors, family=family)
     try:
         if saved is not None:
             saved.check_checkpoint(signature(source))
-        source.warnings = (*source.warnings, *hold_against(source, spec.graph))
+        source.warnings = (*source.warnings, *hold_against(source, spec.graph, values=values))
     except BaseException:
         source.close()
         raise

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..diagnostics import Diagnostic, FptError
+from .folders import RECEIPT, SPEC
 
 EXTENSIONS = (".pt", ".pth", ".th", ".bin", ".ckpt", ".safetensors")
 
@@ -23,10 +25,22 @@ class Outputs:
 
 
 def outputs_for(checkpoint: Path, out: Path | None) -> Outputs:
-    """``NAME.grown.EXT`` beside the input unless ``out`` is given; spec and receipt beside that."""
+    """``NAME.grown.EXT`` beside the input unless ``out`` is given; spec and receipt beside that, or in a folder."""
+    if checkpoint.is_dir():
+        return _inside(checkpoint, out)
     target = out if out is not None else checkpoint.with_name(f"{_stem(checkpoint)}.grown{_extension(checkpoint)}")
     stem = _stem(target)
     return Outputs(target, target.with_name(f"{stem}.fpt"), target.with_name(f"{stem}.receipt.json"))
+
+
+def _inside(checkpoint: Path, out: Path | None) -> Outputs:
+    """A folder, with the spec and the receipt in it."""
+    named = checkpoint if checkpoint.name not in ("", "..") else Path(os.path.abspath(checkpoint))
+    target = out if out is not None else named.with_name(f"{named.name}.grown")
+    if target.suffix.lower() in (*EXTENSIONS, ".fpt", ".json"):
+        message = f"the input is a folder, and so is the output, but {target.name} has the extension of a file"
+        raise FptError(Diagnostic("F653", message, path=str(target), hint=f"name it {target.stem}"))
+    return Outputs(target, target / SPEC, target / RECEIPT)
 
 
 def _extension(path: Path) -> str:
@@ -39,7 +53,7 @@ def _stem(path: Path) -> str:
 
 
 def check_container(target: Path, container: str) -> None:
-    """Refuse a name that says another container than the input's, in which the output is written."""
+    """Refuse the name of a file that says another container than the input's, in which it is written."""
     is_safetensors = container == "safetensors"
     says = target.suffix.lower()
     fits = says == ".safetensors" if is_safetensors else says != ".safetensors"

@@ -33,13 +33,14 @@ def plan(
     Raises:
         FptError: with every fault of the spec, the directives or the checkpoint.
     """
-    read = read_spec(spec, model=model, grow=grow, settings=settings)
+    read = read_spec(spec, model=model, grow=grow, settings=settings, checkpoint=checkpoint)
     with ExitStack() as stack:
         source = None
         if checkpoint is not None:
             from .opening import open_fitting
 
-            source = stack.enter_context(open_fitting(checkpoint, read))
+            # The values of a folder may be a hundred gigabytes, and a plan does not depend on them.
+            source = stack.enter_context(open_fitting(checkpoint, read, values=not Path(checkpoint).is_dir()))
         result = planned(read, source, seed=seed, given=given(spec, model, grow, settings))
     if out is not None:
         from .saved import save_plan
@@ -66,18 +67,23 @@ def planned(read: Spec, source: Checkpoint | None, *, seed: int | None, given: M
     from ..architecture.collector import paused
     from ..growth import make_plan
     from ..growth.document import document
+    from .folders import config_change
     from .opening import facts
 
+    config = None
     with paused():
         made = make_plan(read.network, read.graph, read.document.grows, seed=seed or 0)
         drawn = document(made, None if source is None else source.known_dtypes)
     if source is not None:
         drawn["warnings"] += [warning.message for warning in source.warnings]
+        config, warnings = config_change(read, made, source)
+        drawn["warnings"] += warnings
     return PlanResult(
         {
             **drawn,
             "given": dict(given),
             "checkpoint": None if source is None else facts(source),
+            "config": config,
         },
         made,
     )

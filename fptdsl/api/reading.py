@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ..architecture.graph import Graph
     from ..architecture.tree import Network
+    from ..checkpoint.config import Config
     from ..language import Document
 
 
@@ -20,6 +21,8 @@ class Spec:
     document: Document
     network: Network
     graph: Graph
+    config: Config | None = None
+    """The ``config.json`` of the checkpoint folder that it was read for."""
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -34,22 +37,35 @@ def read_spec(
     model: str | Path | None = None,
     grow: str | Sequence[str] = (),
     settings: Mapping[str, Any] | None = None,
+    checkpoint: str | Path | None = None,
 ) -> Spec:
-    """Read a spec; all its faults are raised together as ``FptError``."""
-    from ..diagnostics import Diagnostics
+    """Read a spec; all its faults are raised together as ``FptError``.
+
+    A model that takes its parameters from a configuration finds it in the folder ``checkpoint``.
+    """
+    from ..diagnostics import Diagnostics, FptError
     from ..language import load
+    from .folders import fields_asked, find_config, named_fields
 
     faults = Diagnostics()
     document = load(spec, model=model, grow=texts(grow), diagnostics=faults)
     if faults.errors:
         from .later_faults import add_later_faults
 
-        add_later_faults(document, settings or {}, faults)
+        add_later_faults(document, settings or {}, faults, checkpoint)
         faults.check()
     from ..architecture import elaborate, lower
 
-    network = elaborate(document, settings or {})
-    return Spec(document, network, lower(network))
+    config = find_config(document, settings or {}, checkpoint)
+    fields = fields_asked(document.model, config)
+    try:
+        network = elaborate(document, settings or {}, config=fields)
+        graph = lower(network)
+    except FptError as fault:
+        if config is None:
+            raise
+        raise named_fields(fault, fields, config) from fault
+    return Spec(document, network, graph, config)
 
 
 def texts(grow: str | Iterable[str]) -> tuple[str, ...]:

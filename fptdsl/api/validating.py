@@ -36,7 +36,7 @@ def validate(
 
         saved = read_plan(plan)
         model, grow, settings, seed = saved.given(model=model, grow=texts(grow), settings=settings, seed=seed)
-    read = read_spec(spec, model=model, grow=grow, settings=settings)
+    read = read_spec(spec, model=model, grow=grow, settings=settings, checkpoint=checkpoint)
     if saved is not None:
         saved.check_spec(read)
     with ExitStack() as stack:

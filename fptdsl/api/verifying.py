@@ -38,7 +38,8 @@ def verify(
     from .opening import dtype_of, facts, open_fitting
     from .reading import read_spec
 
-    old, new = read_spec(old_spec, settings=settings), read_spec(new_spec, settings=new_settings)
+    old = read_spec(old_spec, settings=settings, checkpoint=old_checkpoint)
+    new = read_spec(new_spec, settings=new_settings, checkpoint=new_checkpoint)
     with open_fitting(old_checkpoint, old) as before, open_fitting(new_checkpoint, new) as after:
         verdict = compare(
             old.graph, before, new.graph, after, file_dtype=dtype_of(after), probe=probe,

@@ -5,6 +5,8 @@ torch is imported only when a file that torch wrote is opened or written.
 
 from .checkpoint import Checkpoint, digest_file
 from .fitting import hold_against
+from .folder import FolderCheckpoint
+from .folder_transaction import FolderPublication, sync_tree
 from .layout import NewTensor, dtype_for
 from .opening import open_checkpoint
 from .targets import check_outputs
@@ -13,6 +15,8 @@ from .writing import write_checkpoint
 
 __all__ = [
     "Checkpoint",
+    "FolderCheckpoint",
+    "FolderPublication",
     "NewTensor",
     "Publication",
     "check_outputs",
@@ -20,6 +24,7 @@ __all__ = [
     "dtype_for",
     "hold_against",
     "open_checkpoint",
+    "sync_tree",
     "write_checkpoint",
     "write_text",
 ]

@@ -16,11 +16,11 @@ LISTED = 20
 """Faults of one kind that are told one by one."""
 
 
-def hold_against(checkpoint: Checkpoint, graph: Graph) -> tuple[Diagnostic, ...]:
+def hold_against(checkpoint: Checkpoint, graph: Graph, *, values: bool = True) -> tuple[Diagnostic, ...]:
     """Check that ``checkpoint`` holds what the spec describes and nothing else; returns warnings.
 
     Optional tensors (``num_batches_tracked``) may be missing.  The values are read once, in pieces, to
-    find NaN, infinity and wrong checksums; only when names, shapes and types are right.
+    find NaN, infinity and wrong checksums; only when names, shapes and types are right, and with ``values``.
 
     Raises ``FptError`` with all the faults: F440 missing, F441 unexpected, F442 shape, F443 type, F444 not
     finite, F445 not a plain array, F410 checksum.
@@ -32,8 +32,9 @@ def hold_against(checkpoint: Checkpoint, graph: Graph) -> tuple[Diagnostic, ...]
     _add(found, "tensors have another shape", (shape_fault(checkpoint, graph, tensor) for _, tensor in both))
     _add(found, "tensors have a type that cannot be grown", (_type_fault(checkpoint, graph, t) for _, t in both))
     _raise(found)
-    _add(found, "tensors have bad values", (bad_values(checkpoint, name) for name, _ in both))
-    _raise(found)
+    if values:
+        _add(found, "tensors have bad values", (bad_values(checkpoint, name) for name, _ in both))
+        _raise(found)
     return tuple(_shared(checkpoint, graph))
 
 

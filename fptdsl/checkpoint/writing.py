@@ -10,7 +10,7 @@ from .layout import NewTensor, Slot, lay_out
 
 
 def write_checkpoint(target: str | Path, source: Checkpoint, tensors: Sequence[NewTensor]) -> None:
-    """Write ``tensors`` to the file ``target``, all else as in ``source``.
+    """Write ``tensors`` to the file ``target``, all else as in ``source``; for a folder, its weights and index.
 
     ``tensors`` are those that the grown spec describes, in the order of its ``state_dict``; described
     tensors of ``source`` that no new one continues are left out.  The container is that of ``source``,
@@ -19,7 +19,14 @@ def write_checkpoint(target: str | Path, source: Checkpoint, tensors: Sequence[N
     Raises ``OSError`` when the file cannot be written, ``FptError`` F428 when a new key is taken already,
     F405 or F410 when the source cannot be read to its end.
     """
-    write_slots(target, source, lay_out(source, tensors))
+    from .folder import FolderCheckpoint
+
+    if isinstance(source, FolderCheckpoint):
+        from .folder_writing import write_folder
+
+        write_folder(Path(target), source, tensors)
+    else:
+        write_slots(target, source, lay_out(source, tensors))
 
 
 def write_slots(target: str | Path, source: Checkpoint, slots: Sequence[Slot]) -> None:

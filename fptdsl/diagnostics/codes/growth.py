@@ -19,4 +19,6 @@ CODES: dict[str, str] = {
     "F330": "requirement not met",
     "F340": "plan disagrees with the grown network",
     "F350": "grown spec not writable",
+    "F351": "growth that config.json cannot express",
+    "F352": "list in config.json that may or may not be one entry per layer",
 }

@@ -7,7 +7,9 @@ grown network; where the prettiest is not, a plainer one is taken, down to every
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
 
 from ...architecture.tree import Network
 from ...diagnostics import Diagnostic, FptError
@@ -16,21 +18,22 @@ from ...language.document import Document
 from .check import difference
 from .layout import laid_out, reads_as
 from .plain import plain_items
-from .pretty import pretty_file
+from .pretty import model_values, pretty_file
 from .slots import Unspellable
 
-__all__ = ["respell"]
+__all__ = ["model_values", "respell"]
 
 
-def respell(document: Document, old: Network, grown: Network) -> str:
+def respell(document: Document, old: Network, grown: Network, config: Mapping[str, Any] | None = None) -> str:
     """A complete spec of ``grown``, which growth made from ``old``, the network of ``document``.
 
     It holds the model, the blocks and the ``checkpoint`` section, uses no other file, holds no growth, and
-    elaborates to ``grown`` exactly.
+    elaborates to ``grown`` exactly.  ``config`` are the fields of the ``config.json`` that lies beside it, if one
+    does: a model that reads it goes on doing so where that gives ``grown`` too.
     """
     found = "there is none"
-    for text in _candidates(document, old, grown):
-        wrong = difference(text, grown)
+    for text in _candidates(document, old, grown, reads=config is not None):
+        wrong = difference(text, grown) or (difference(text, grown, config) if config else None)
         if wrong is None:
             return text
         found = wrong
@@ -38,18 +41,26 @@ def respell(document: Document, old: Network, grown: Network) -> str:
     raise FptError(Diagnostic("F350", message, hint="please report this, with the spec and the directives"))
 
 
-def _candidates(document: Document, old: Network, grown: Network) -> Iterator[str]:
-    """Texts of the grown network, the one that reads best first."""
+def _candidates(document: Document, old: Network, grown: Network, reads: bool) -> Iterator[str]:
+    """Texts of the grown network, the one that reads best first; ``reads`` a configuration, if the model does."""
     try:
         file = pretty_file(document, old, grown)
     except Unspellable:
         pass
     else:
-        text = laid_out(document, file)
-        if reads_as(text, file):
-            yield text
-        yield unparse(file)
+        for each in (file, _with_numbers(file))[not reads :]:
+            text = laid_out(document, each)
+            if reads_as(text, each):
+                yield text
+            yield unparse(each)
     items = plain_items(grown)
     if document.checkpoint is not None:
         items = (*items, document.checkpoint)
     yield unparse(syntax.File(items))
+
+
+def _with_numbers(file: syntax.File) -> syntax.File:
+    """The file with a model that looks nothing up in a ``config.json``."""
+    return syntax.File(
+        tuple(replace(item, from_config=False) if isinstance(item, syntax.Model) else item for item in file.items)
+    )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ...architecture import elaborate
 from ...architecture.digest import same
 from ...architecture.tree import Network
@@ -10,10 +13,10 @@ from ...language import parse, syntax
 from ...language.document import Document
 
 
-def difference(text: str, grown: Network) -> str | None:
-    """None when ``text`` elaborates to the grown network, else the first difference in words."""
+def difference(text: str, grown: Network, config: Mapping[str, Any] | None = None) -> str | None:
+    """None when ``text`` (with ``config``) elaborates to the grown network, else the first difference in words."""
     try:
-        return same(elaborate(standalone(parse(text, "grown.fpt"))), grown)
+        return same(elaborate(standalone(parse(text, "grown.fpt")), config=config), grown)
     except FptError as fault:
         return str(fault)
 

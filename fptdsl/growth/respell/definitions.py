@@ -121,7 +121,10 @@ def _note_wanted(definition: Definition, readings: Sequence[Reading], writer: Wr
 
 
 def _with_values(model: syntax.Model, reading: Reading) -> syntax.Model:
-    """The model with the parameters' final values as their defaults."""
+    """The model with the parameters' final values as their defaults.
+
+    One that takes them from a ``config.json`` goes on doing so where there is one.
+    """
     values = reading.values()
     params: list[syntax.Param] = []
     for param in model.params:
@@ -129,5 +132,5 @@ def _with_values(model: syntax.Model, reading: Reading) -> syntax.Model:
         default = UNKNOWN if param.default is None else value(param.default, values)
         keep = default is not UNKNOWN and alike(default, wanted)
         params.append(param if keep or wanted is UNKNOWN else replace(param, default=literal(wanted)))
-    changed = replace(model, params=tuple(params), from_config=False)
+    changed = replace(model, params=tuple(params))
     return model if changed == model else changed

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from ...architecture.ops import OPERATIONS
 from ...architecture.tree import Network, Scope
 from ...language import syntax
 from ...language.document import Document
 from .definitions import Context, rewrite
+from .expressions import UNKNOWN
 from .naming import Fresh
 from .slots import Unspellable
 from .spots import Reading, Spot, below, block_reading, model_reading, old_nodes, spots
@@ -21,6 +23,27 @@ def pretty_file(document: Document, old: Network, grown: Network) -> syntax.File
 
     Raises :class:`Unspellable` where the grown tree is not a change of them.
     """
+    blocks, model = _read_and_rewritten(document, old, grown)
+    if not isinstance(model.definition, syntax.Model):
+        raise Unspellable
+    return _file(document, blocks, model.definition)
+
+
+def model_values(document: Document, old: Network, grown: Network) -> dict[str, Any]:
+    """The values of the model's own parameters with which it comes nearest to the grown network.
+
+    Raises :class:`Unspellable` as :func:`pretty_file` does.
+    """
+    _, model = _read_and_rewritten(document, old, grown)
+    values = model.values()
+    assert document.model is not None
+    return {param.name: values[param.name] for param in document.model.params if values[param.name] is not UNKNOWN}
+
+
+def _read_and_rewritten(
+    document: Document, old: Network, grown: Network
+) -> tuple[dict[str, list[syntax.Block]], Reading]:
+    """The rewritten blocks by their old names, and the reading of the rewritten model."""
     if document.model is None:
         raise Unspellable
     models = old_nodes(old)
@@ -37,9 +60,7 @@ def pretty_file(document: Document, old: Network, grown: Network) -> syntax.File
         blocks[name] = [block] if not mine else _rewritten(block, list(mine.values()), context, names)
         calls.update(mine)
     rewrite(document.model, [model], context)
-    if not isinstance(model.definition, syntax.Model):
-        raise Unspellable
-    return _file(document, blocks, model.definition)
+    return blocks, model
 
 
 def _rewritten(block: syntax.Block, readings: list[Reading], context: Context, names: Fresh) -> list[syntax.Block]:

@@ -1,0 +1,135 @@
+"""Checkpoint folders: the configuration that a spec reads, and what a grown folder holds besides the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..diagnostics import Diagnostic, FptError
+from ..language import syntax
+
+if TYPE_CHECKING:
+    from ..checkpoint import Checkpoint
+    from ..checkpoint.companions import Companions
+    from ..checkpoint.config import Config
+    from ..growth.plan import Plan
+    from ..language import Document
+    from .reading import Spec
+
+SPEC = "growth.fpt"
+RECEIPT = "growth.receipt.json"
+
+
+def find_config(document: Document, settings: Mapping[str, Any], checkpoint: str | Path | None) -> Config | None:
+    """The ``config.json`` of a checkpoint folder, or beside a checkpoint file whose spec asks for one.
+
+    Raises ``FptError`` F450 to F453 where the model asks for fields that it does not have.
+    """
+    if checkpoint is None or document.model is None:
+        return None
+    from ..checkpoint.config import check_config, read_config
+
+    path, model = Path(checkpoint), document.model
+    if not path.is_dir() and not (path.is_file() and model.from_config):
+        return None
+    config = read_config(path if path.is_dir() else path.parent)
+    given = {*settings, *_given(document)}
+    if config is not None and model.from_config:
+        check_config(model, config, given)
+    if config is None and model.from_config and path.is_dir():
+        lost = [param for param in model.params if param.default is None and param.name not in given]
+        if lost:
+            message = f"`{path}` has no config.json, and model `{model.name}` reads `{lost[0].name}` from it"
+            hint = "copy or download it too, or set the values: " + f"`--set {lost[0].name}=...`"
+            raise FptError(Diagnostic("F450", message, lost[0].span, hint=hint, path=str(path)))
+    return config
+
+
+def _given(document: Document) -> list[str]:
+    """The parameters that ``use ... as M(...)`` sets."""
+    assert document.model is not None
+    names = [param.name for param in document.model.params]
+    positional = sum(argument.name is None for argument in document.model_args)
+    return [*names[:positional], *(argument.name for argument in document.model_args if argument.name)]
+
+
+def fields_asked(model: syntax.Model | None, config: Config | None) -> dict[str, Any]:
+    """The fields that a model looks up."""
+    if model is None or config is None or not model.from_config:
+        return {}
+    values = config.values
+    return {param.name: values[param.name] for param in model.params if param.name in values}
+
+
+def named_fields(fault: FptError, fields: Mapping[str, Any], config: Config) -> FptError:
+    """The fault, with the fields of the configuration that its places use told in the hints."""
+    return FptError(*(_with_fields(item, fields, config) for item in fault.diagnostics))
+
+
+def _with_fields(item: Diagnostic, fields: Mapping[str, Any], config: Config) -> Diagnostic:
+    import json
+    import re
+
+    words = set(re.findall(r"\w+", item.span.text)) if item.span is not None else set()
+    told = ", ".join(f"`{name}` = {json.dumps(fields[name])[:60]}" for name in fields if name in words)
+    if not told:
+        return item
+    hint = f"in `{config.path}`: {told}"
+    return replace(item, hint=f"{item.hint}; {hint}" if item.hint else hint)
+
+
+def companions(source: Checkpoint) -> Companions:
+    """The files of a folder that are neither weights nor written anew."""
+    from ..checkpoint import FolderCheckpoint
+    from ..checkpoint.companions import find_companions
+    from ..checkpoint.config import NAME
+
+    assert isinstance(source, FolderCheckpoint)
+    taken = {*source.files, source.layout.index, NAME, SPEC, RECEIPT}
+    return find_companions(source.path, {name for name in taken if name is not None})
+
+
+def config_change(read: Spec, plan: Plan, source: Checkpoint) -> tuple[dict[str, Any] | None, list[str]]:
+    """What growing a folder does to its configuration, as a part of the plan's document, and warnings.
+
+    None for a checkpoint without a configuration.  Raises ``FptError`` F351, F352 or F454.
+    """
+    from ..checkpoint import FolderCheckpoint
+    from ..growth.config import grown_config
+
+    if not isinstance(source, FolderCheckpoint):
+        return None, []
+    warnings = list(companions(source).warnings()) if plan.steps else []
+    config, model = read.config, read.document.model
+    if config is None or model is None:
+        return None, warnings
+    fields: list[dict[str, Any]] = []
+    if plan.steps:
+        if not model.from_config:
+            message = f"`{config.path}` would no longer fit: model `{model.name}` does not say which sizes it sets"
+            hint = f"write `model {model.name} from config(...)` in the spec, or give the weights file instead"
+            raise FptError(Diagnostic("F454", message, hint=hint, path=str(config.path)))
+        values = config.values
+        change = grown_config(read.document, read.network, plan.network, values, path=str(config.path))
+        fields = [{"field": n, "old": values.get(n), "new": v} for n, v in change.values.items()]
+        warnings += change.warnings
+    return {"path": str(config.path), "fields": fields}, warnings
+
+
+def new_fields(config: Config | None, change: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The fields of the grown configuration by name; none where there is no configuration."""
+    values = {} if config is None else config.values
+    return {**values, **{item["field"]: item["new"] for item in (change or {"fields": []})["fields"]}}
+
+
+def write_companions(target: Path, source: Checkpoint, config: Config | None, change: Mapping[str, Any] | None) -> None:
+    """Write the new ``config.json`` and copy all other files into the folder ``target``."""
+    from ..checkpoint.companions import copy_companions
+    from ..checkpoint.config import NAME
+
+    if config is not None and change is not None:
+        text = config.rewritten({item["field"]: item["new"] for item in change["fields"]})
+        (target / NAME).write_text(text, encoding="utf-8", newline="")
+    copy_companions(source.path, companions(source), target)

@@ -1,0 +1,107 @@
+"""New values for the fields of a ``config.json``, so that a family's spec is the grown network with them.
+
+The candidates come from the places where the spec uses its parameters, as for the grown spec (``respell``); then the
+spec is elaborated with them and must be the grown network.  Growth for which there are no such values is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..architecture.digest import same
+from ..architecture.elaborate import elaborate
+from ..architecture.tree import Network
+from ..diagnostics import Diagnostic, FptError
+from ..language import syntax
+from ..language.document import Document
+from .config_lists import grown_lists
+from .respell import model_values
+from .respell.expressions import UNKNOWN, alike, value
+from .respell.slots import Unspellable
+
+
+@dataclass(frozen=True)
+class ConfigChange:
+    """``values`` are the fields that change, by name; ``warnings`` are sentences about others that may have to."""
+
+    values: Mapping[str, Any]
+    warnings: tuple[str, ...] = ()
+
+
+def grown_config(
+    document: Document, old: Network, grown: Network, config: Mapping[str, Any], *, path: str
+) -> ConfigChange:
+    """The fields that make ``document`` the grown network.
+
+    ``config`` are the fields by name before growth, ``old`` the network that they give (with what the user set
+    besides, which comes into the new fields too), ``path`` the file's name in messages.
+
+    Raises ``FptError``: F351 where no values do, F352 where a list may or may not have one entry per layer.
+    """
+    assert document.model is not None
+    values = _changed_fields(document.model, config, old, _wanted(document, old, grown))
+    after = {**config, **values}
+    difference = _difference(document, after, grown)
+    if difference is not None:
+        raise _inexpressible(path, difference, values)
+    asked = {param.name for param in document.model.params}
+    others = {name: field for name, field in config.items() if name not in asked}
+    lists = grown_lists(others, old, grown, path=path)
+    return ConfigChange({**values, **lists.values}, lists.warnings)
+
+
+def _wanted(document: Document, old: Network, grown: Network) -> dict[str, Any]:
+    """The parameters of the model with which the spec comes nearest to the grown network."""
+    before = dict(old.frame.values)
+    try:
+        return {**before, **model_values(document, old, grown)}
+    except Unspellable:
+        return before
+
+
+def _changed_fields(
+    model: syntax.Model, config: Mapping[str, Any], old: Network, wanted: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Fields that must be written: those with another value, and those whose default is another now."""
+    changed: dict[str, Any] = {}
+    for param in model.params:
+        target = wanted.get(param.name, UNKNOWN)
+        if target is UNKNOWN:
+            continue
+        now = _frozen(config.get(param.name))
+        if now is None:
+            now = UNKNOWN if param.default is None else value(param.default, wanted)
+        if now is UNKNOWN or not alike(now, target):
+            changed[param.name] = _thawed(target)
+    return changed
+
+
+def _frozen(field: Any) -> Any:
+    return tuple(map(_frozen, field)) if isinstance(field, list) else field
+
+
+def _thawed(field: Any) -> Any:
+    return list(map(_thawed, field)) if isinstance(field, tuple) else field
+
+
+def _difference(document: Document, config: Mapping[str, Any], grown: Network) -> str | None:
+    """None when the spec with ``config`` is the grown network, else the first difference in words."""
+    try:
+        return same(elaborate(replace(document, model_args=()), config=config), grown)
+    except FptError as fault:
+        return "; ".join(item.message for item in fault.diagnostics)
+
+
+def _inexpressible(path: str, difference: str, values: Mapping[str, Any]) -> FptError:
+    told = difference.replace("in the first", "by the configuration").replace("in the second", "in the grown network")
+    nearest = ", ".join(f"{name} = {field}" for name, field in values.items())
+    message = f"`{path}` has no fields for this growth: {told}"
+    if nearest:
+        message += f" (nearest: {nearest})"
+    hint = (
+        "the fields of a configuration hold for all layers: grow them all (`*` in the path), "
+        "or give a weights file instead of the folder, with a spec of its own beside it"
+    )
+    return FptError(Diagnostic("F351", message, hint=hint, path=path))
