@@ -10,6 +10,7 @@ from ...growth.plan import Plan
 from ...growth.recipe import Constant, Dirac, Embed, Fresh, IdentityNorm, Recipe, Share, Source, Start
 from .claims import AxisClaim, plain, product
 from .classes import axis_claim
+from .kernels import inputs_first
 
 KNOWN = (Source, Constant, Dirac, Fresh, IdentityNorm, Embed, Share)
 """What a recipe may start from, for the certificate to know what it should be."""
@@ -65,7 +66,7 @@ class Guide:
         """The classes of the units that a layer with a kernel writes."""
         tensor = self.tensors[node.tensors["weight"].name]
         recipe = tensor.recipe
-        if node.op == "conv_transpose2d":
+        if inputs_first(node):
             return self._transposed(node, recipe, inputs, old_size)
         return plain(old_size) if recipe is None else axis_claim(recipe.axes[0], self.tables)
 
@@ -74,7 +75,7 @@ class Guide:
         if recipe is None:
             return plain(old_size)
         members = axis_claim(recipe.axes[1], self.tables)
-        groups: int = node.args.groups  # type: ignore[attr-defined]
+        groups: int = getattr(node.args, "groups", 1)
         if groups == 1:
             return members
         return product([inputs if groups == inputs.new else plain(groups), members])

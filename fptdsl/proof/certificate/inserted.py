@@ -8,12 +8,15 @@ from ...architecture.ops.fields import per_axis
 from ...growth.recipe import Dirac, IdentityNorm
 from .claims import ZERO, AxisClaim, Claim, plain_free, renumber, unknown, zero_claim
 from .guide import Guide
-from .kernels import Identity, Kernel
+from .kernels import Identity, kernel_of
 from .law import Report, check_kernel, free_rows
 from .ledger import Ledger
 from .reading import Ints, Tensors, bits, to_float, vector
-from .transfer import every_unit_alone
+from .transfer import SPECIAL, NoRule, every_unit_alone
 from .vectors import check_constant, check_follower, check_identity_norm
+
+SLOPED = ("prelu", "parametric")
+"""Activations that are the identity where their slope is 1 (D-11)."""
 
 
 class InsertedLayers:
@@ -34,8 +37,10 @@ class InsertedLayers:
                 self.ledger.record(tensor.name, "D9", check_constant(self.after, tensor.name, value))
             else:
                 self.ledger.record(tensor.name, "C4")
-        if node.op == "prelu" and all(self.guide.constant(t.name) == 1.0 for t in node.tensors.values()):
+        if node.op in SLOPED and all(self.guide.constant(t.name) == 1.0 for t in node.tensors.values()):
             return given
+        if OPERATIONS[node.op].affine is None and node.op not in (*SLOPED, *SPECIAL):
+            raise NoRule(node.op, node.name)
         return self._free(node, given)
 
     # --- identities --------------------------------------------------------------------------------
@@ -48,7 +53,7 @@ class InsertedLayers:
         reason = _not_centred(node)
         if reason is not None:
             self.ledger.find(weight.name, "C5", reason)
-        kernel = Kernel(self.after, weight.name, getattr(node.args, "groups", 1))
+        kernel = kernel_of(self.after, node)
         identity = Identity(inputs.old, weight.shape[2:])
         report = check_kernel(kernel, identity, inputs, outputs, exact=self.guide.exact, check="D1")
         self.ledger.record(weight.name, "D1", report)
@@ -101,7 +106,7 @@ class InsertedLayers:
 
     def _rows(self, node: Node, inputs: AxisClaim) -> Ints:
         """Labels of the units of a free kernel: zero where what they read cancels, equal where rows are."""
-        kernel = Kernel(self.after, node.tensors["weight"].name, getattr(node.args, "groups", 1))
+        kernel = kernel_of(self.after, node)
         if "bias" not in node.tensors:
             return free_rows(kernel, inputs.labels, None)
         name = node.tensors["bias"].name

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
+from ...architecture.graph import Node
 from .reading import CHUNK, Floats, Ints, Raw, Tensors, gather, to_float
 
 
@@ -76,6 +77,16 @@ class Kernel:
             if len(absent):
                 missed = max(missed, float(np.abs(values[np.ix_(mine, absent)]).max(initial=0.0)))
         return found, missed
+
+
+def kernel_of(source: Tensors, node: Node, name: str | None = None) -> Kernel:
+    """The kernel of a layer, under its own key or another."""
+    return Kernel(source, name or node.tensors["weight"].name, getattr(node.args, "groups", 1), inputs_first(node))
+
+
+def inputs_first(node: Node) -> bool:
+    """Whether axis 0 of a layer's kernel holds the inputs."""
+    return node.op == "conv_transpose2d" or bool(getattr(node.args, "transposed", False))
 
 
 @dataclass(eq=False)

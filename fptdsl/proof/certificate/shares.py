@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ...architecture.graph import Node
 from .claims import AxisClaim, Claim, plain
 from .guide import Guide
-from .kernels import Kernel, Together
+from .kernels import Together, kernel_of
 from .law import check_kernel
 from .ledger import Ledger
 from .matching import OldNetwork, differing
@@ -64,12 +64,8 @@ class SharedLayers:
             self.ledger.find(name, "C5", "parts of different layers are added")
             return None
         place = len(given.axes) - 1 if layer.op == "linear" else 0
-        transposed = layer.op == "conv_transpose2d"
-        kernels = [
-            Kernel(self.after, node.tensors["weight"].name, getattr(node.args, "groups", 1), transposed)
-            for node in nodes
-        ]
-        old = Kernel(self.before, layer.tensors["weight"].name, getattr(layer.args, "groups", 1), transposed)
+        kernels = [kernel_of(self.after, node) for node in nodes]
+        old = kernel_of(self.before, layer)
         report = check_kernel(Together(kernels), old, given.axes[place], inputs[0].axes[place], exact=self.guide.exact)
         self.ledger.record(name, ("C1", "C2"), report)
         for node in nodes[1:]:

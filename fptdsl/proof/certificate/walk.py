@@ -17,7 +17,7 @@ from ...architecture.ops.shapes import axis_of
 from .claims import AxisClaim, Claim, plain, unknown, zero_claim
 from .guide import Guide
 from .inserted import InsertedLayers
-from .kernels import Embedded, Kernel, Rows
+from .kernels import Embedded, Rows, kernel_of
 from .law import check_kernel
 from .ledger import Ledger
 from .matching import OldNetwork, Ranges, differing, fixes
@@ -175,8 +175,8 @@ class Walk:
         if source is None:
             self.ledger.find(name, "C5", "a layer with a new kernel keeps other old tensors")
         elif not (inputs.plain and outputs.plain and self.guide.tensors[name].recipe is None):
-            new = Kernel(self.after, name, getattr(node.args, "groups", 1), node.op == "conv_transpose2d")
-            kernel = Kernel(self.before, source, getattr(layer.args, "groups", 1), node.op == "conv_transpose2d")
+            new = kernel_of(self.after, node)
+            kernel = kernel_of(self.before, layer, source)
             old: Rows = kernel
             if self.guide.enlarged(node):
                 old = Embedded(kernel, layer.tensors["weight"].shape[2:], node.tensors["weight"].shape[2:])
