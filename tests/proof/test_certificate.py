@@ -22,6 +22,11 @@ from fptdsl.proof.certificate.classes import axis_claim
 CIFAR, MIXTURE = "tests/growth/specs/small_cifar.fpt", "tests/growth/specs/mixture.fpt"
 
 
+LSTM, GRU = "specs/lstm_text.fpt", "specs/gru_text.fpt"
+SMALL: dict[str, object] = {"vocabulary": 20, "width": 6, "hidden": 8}
+SETTINGS: dict[str, dict[str, object]] = {CIFAR: {"n": 1}, LSTM: SMALL, GRU: SMALL}
+
+
 class Source(Weights):
     def __contains__(self, name: object) -> bool:
         return name in self.state
@@ -35,7 +40,7 @@ def certificate_of(plan: Plan, old: StateDict, new: StateDict, *, insist: bool =
 
 
 def grow(spec: str, text: str, dtype: str = "float32") -> tuple[Plan, StateDict, StateDict]:
-    plan = plan_of(spec, text, settings={"n": 1} if spec == CIFAR else {})
+    plan = plan_of(spec, text, settings=SETTINGS.get(spec, {}))
     old = random_state(plan.old, dtype)
     return plan, old, grown_state(plan, old, dtype)
 
@@ -51,6 +56,9 @@ GROWTHS = [
     (CIFAR, "enlarge layer1.0.conv1 kernel_size to 5; widen * by 2x using r2r"),
     (MIXTURE, "enlarge up kernel_size to 4; branch gc into 2; branch fc1 into 3; widen g1 to 15 using net2net"),
     (MIXTURE, "widen * by 2x; deepen mb by 1"),
+    (LSTM, "widen lstm hidden_size to 12 using net2net; widen embedding to 9"),
+    (GRU, "widen gru hidden_size to 12 using r2r"),
+    (GRU, "widen embedding to 9 using net2net"),
 ]
 
 
@@ -124,6 +132,13 @@ def test_another_argument_in_the_grown_spec(name: str, change: dict[str, object]
     node = _node(plan, name)
     node.args = node.args.model_copy(update=change)
     assert "C5" in _checks(plan, old, new)[name]
+
+
+@pytest.mark.parametrize("name", ["lstm.weight_hh_l0", "lstm.weight_ih_l1", "lstm.bias_hh_l0", "embedding.weight"])
+def test_faults_of_recurrent_layers(name: str) -> None:
+    plan, old, new = grow(LSTM, "widen lstm hidden_size to 12 using net2net; widen embedding to 9 using net2net")
+    new[name][(1,) * new[name].dim()] += 0.5
+    assert set(_checks(plan, old, new)) == {name}
 
 
 def test_another_activation_in_the_grown_spec() -> None:

@@ -192,6 +192,13 @@ def _mean(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[
     return tuple(axis for place, axis in enumerate(inputs[0].axes) if place not in dropped)
 
 
+def _select(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
+    place = axis_of(OPERATIONS[old.op], old.args.dim, old.inputs[0])  # type: ignore[attr-defined]
+    if not inputs[0].axes[place].plain:
+        raise Illegal("a position is picked by number on an axis that grows")
+    return tuple(axis for number, axis in enumerate(inputs[0].axes) if number != place)
+
+
 def _permute(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
     args: Any = old.args
     order = list(range(len(inputs[0].axes)))
@@ -224,6 +231,7 @@ SPECIAL: dict[str, Rule] = {
     "layernorm": _normalised,
     "rmsnorm": _normalised,
     "mean": _mean,
+    "select": _select,
     "permute": _permute,
     "transpose": _permute,
     "scale": _scale,
