@@ -11,7 +11,7 @@ from ..diagnostics import Diagnostic, FptError
 from ..language import syntax
 
 if TYPE_CHECKING:
-    from ..checkpoint import Checkpoint
+    from ..checkpoint import Checkpoint, FolderCheckpoint
     from ..checkpoint.companions import Companions
     from ..checkpoint.config import Config
     from ..growth.plan import Plan
@@ -112,10 +112,19 @@ def config_change(read: Spec, plan: Plan, source: Checkpoint) -> tuple[dict[str,
             hint = f"write `model {model.name} from config(...)` in the spec, or give the weights file instead"
             raise FptError(Diagnostic("F454", message, hint=hint, path=str(config.path)))
         values = config.values
-        change = grown_config(read.document, read.network, plan.network, values, path=str(config.path))
+        change = grown_config(
+            read.document, read.network, plan.network, values, path=str(config.path), weights=_weights(source)
+        )
         fields = [{"field": n, "old": values.get(n), "new": v} for n, v in change.values.items()]
         warnings += change.warnings
     return {"path": str(config.path), "fields": fields}, warnings
+
+
+def _weights(source: FolderCheckpoint) -> str:
+    """What can be given in place of a folder."""
+    if len(source.files) > 1:
+        return "the weights as one file"
+    return f"`{source.path / next(iter(source.files))}`"
 
 
 def new_fields(config: Config | None, change: Mapping[str, Any] | None) -> dict[str, Any]:

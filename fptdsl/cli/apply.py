@@ -15,7 +15,7 @@ def apply(
     checkpoint: options.Checkpoint,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="OUT", help="The grown checkpoint (default: NAME.grown.EXT)."),
+        typer.Option("--out", "-o", metavar="OUT", help="The grown checkpoint or folder (default: NAME.grown.EXT)."),
     ] = None,
     plan: options.SavedPlan = None,
     grow: options.Grow = None,

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import typer
 
 Spec = Annotated[str, typer.Argument(metavar="SPEC", help="A .fpt file, or the name of a spec that ships with fptdsl.")]
-Checkpoint = Annotated[Path, typer.Argument(metavar="CHECKPOINT", help=".pt, .pth, .th, .bin or .safetensors.")]
-MaybeCheckpoint = Annotated[
-    Path | None, typer.Argument(metavar="[CHECKPOINT]", help=".pt, .pth, .th, .bin or .safetensors.")
-]
+CHECKPOINT = ".pt, .pth, .th, .bin, .safetensors, or a folder with config.json."
+
+Checkpoint = Annotated[Path, typer.Argument(metavar="CHECKPOINT", help=CHECKPOINT)]
+MaybeCheckpoint = Annotated[Path | None, typer.Argument(metavar="[CHECKPOINT]", help=CHECKPOINT)]
 
 Grow = Annotated[
     list[str] | None,

@@ -31,12 +31,13 @@ class ConfigChange:
 
 
 def grown_config(
-    document: Document, old: Network, grown: Network, config: Mapping[str, Any], *, path: str
+    document: Document, old: Network, grown: Network, config: Mapping[str, Any], *, path: str, weights: str
 ) -> ConfigChange:
     """The fields that make ``document`` the grown network.
 
     ``config`` are the fields by name before growth, ``old`` the network that they give (with what the user set
-    besides, which comes into the new fields too), ``path`` the file's name in messages.
+    besides, which comes into the new fields too), ``path`` the file's name in messages, ``weights`` what can be given
+    in place of the folder.
 
     Raises ``FptError``: F351 where no values do, F352 where a list may or may not have one entry per layer.
     """
@@ -45,7 +46,7 @@ def grown_config(
     after = {**config, **values}
     difference = _difference(document, after, grown)
     if difference is not None:
-        raise _inexpressible(path, difference, values)
+        raise _inexpressible(path, weights, difference, values)
     asked = {param.name for param in document.model.params}
     others = {name: field for name, field in config.items() if name not in asked}
     lists = grown_lists(others, old, grown, path=path)
@@ -94,7 +95,7 @@ def _difference(document: Document, config: Mapping[str, Any], grown: Network) -
         return "; ".join(item.message for item in fault.diagnostics)
 
 
-def _inexpressible(path: str, difference: str, values: Mapping[str, Any]) -> FptError:
+def _inexpressible(path: str, weights: str, difference: str, values: Mapping[str, Any]) -> FptError:
     told = difference.replace("in the first", "by the configuration").replace("in the second", "in the grown network")
     nearest = ", ".join(f"{name} = {field}" for name, field in values.items())
     message = f"`{path}` has no fields for this growth: {told}"
@@ -102,6 +103,6 @@ def _inexpressible(path: str, difference: str, values: Mapping[str, Any]) -> Fpt
         message += f" (nearest: {nearest})"
     hint = (
         "the fields of a configuration hold for all layers: grow them all (`*` in the path), "
-        "or give a weights file instead of the folder, with a spec of its own beside it"
+        f"or give {weights} instead of the folder, and get a checkpoint with a spec of its own"
     )
     return FptError(Diagnostic("F351", message, hint=hint, path=path))

@@ -6,6 +6,7 @@ from typing import Any
 
 from . import words
 from .certificate import certificate
+from .configuration import configuration
 from .gradients import gradients
 from .page import Page
 from .plan import advice, arrows, no_changes, notes, totals
@@ -30,6 +31,7 @@ def apply(document: dict[str, Any], page: Page) -> None:
     certificate(document.get("certificate"), page)
     verification(document["verification"], page)
     gradients(document.get("gradients"), page)
+    configuration(document.get("config"), page)
     totals(total, page)
     _files(document, page)
     advice(document["steps"], page)

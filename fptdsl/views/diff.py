@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import words
+from .configuration import configuration
 from .grouping import group, spell
 from .page import Page, Piece
 from .plan import modules, notes, totals
@@ -33,6 +34,7 @@ def diff(document: dict[str, Any], page: Page) -> None:
     _tensors(document["tensors"] if page.full else changed, page)
     notes(document, page)
     modules(document, page)
+    configuration(document.get("config"), page)
     totals(document["totals"], page)
     page.section("lines")
     page.line(*legend(t["action"] for t in (document["tensors"] if page.full else changed)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import words
+from .configuration import configuration
 from .grouping import by_prefix
 from .page import Page, Piece
 from .symbols import CLASSES, PRESERVING
@@ -21,6 +22,7 @@ def plan(document: dict[str, Any], page: Page) -> None:
     _steps(document["steps"], page)
     notes(document, page)
     modules(document, page)
+    configuration(document.get("config"), page)
     totals(document["totals"], page)
     advice(document["steps"], page)
 

@@ -30,7 +30,7 @@ WIDEN = ("--grow", "widen conv2 to 8")
         ("plan", "tiny.fpt", "--seed", "three"),
         ("plan", "tiny.fpt", "--seed", "-1"),
         ("plan", "tiny.fpt", "--set", "width"),
-        ("show", "tiny.fpt", "tiny.pt"),
+        ("show", "tiny.fpt", "tiny.pt", "more"),
         ("diff", "tiny.fpt", "tiny.pt", "tiny.fpt"),
         ("verify", "tiny.fpt", "tiny.pt", "tiny.fpt"),
     ],
