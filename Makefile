@@ -49,6 +49,7 @@ format: $(STAMP)
 # Rewrites the pages that are made by scripts.
 docs: $(STAMP)
 	$(BIN)/python docs/make_pages.py
+	$(BIN)/python docs/make_proof.py
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/startup.py --out benchmarks/results/startup.md
