@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from ..architecture.graph import Graph, Region
 from ..architecture.terms import Cat, Prod, Space, Term, resolve, spaces
 
@@ -87,12 +89,13 @@ class Sizes:
 
     def _grow_concatenation(self, term: Cat, wanted: int, region: Region | None) -> None:
         extra = wanted - self.size(term)
-        takers = self._takers(term, region)
+        takers = Counter(self._takers(term, region))
         if not takers:
             raise Contradiction("all its parts have a size already, or cannot grow")
-        quanta = [self._quantum(part) for part in takers]
-        total = sum(self.size(part) for part in takers)
-        shares = [extra * self.size(part) // total // q * q for part, q in zip(takers, quanta)]
+        # A part that occurs several times grows at every place.
+        quanta = [self._quantum(part) * times for part, times in takers.items()]
+        total = sum(self.size(part) * times for part, times in takers.items())
+        shares = [extra * self.size(part) * n // total // q * q for (part, n), q in zip(takers.items(), quanta)]
         left = extra - sum(shares)
         # What does not divide goes to the last parts: padding may be unequal, its end is free (G-2).
         for position in reversed(range(len(takers))):
@@ -101,9 +104,9 @@ class Sizes:
             left -= more
         if left:
             raise Indivisible(f"its parts grow by multiples of {', '.join(map(str, sorted(set(quanta))))}")
-        for part, share in zip(takers, shares):
+        for (part, times), share in zip(takers.items(), shares):
             if share:
-                self._grow(part, self.size(part) + share, region)
+                self._grow(part, self.size(part) + share // times, region)
 
     def _takers(self, term: Cat, region: Region | None) -> list[Term]:
         """Parts that may take new units: those that begin in the region, else in what encloses it."""

@@ -248,6 +248,8 @@ def _along(
     moved = np.moveaxis(values, axis, 1)
     if role == "reads":
         moved = split_reader(moved, axis_map_, sigma, dtype, stream, rows)
+    elif role == "writes":
+        moved = _written(moved, axis_map_, sigma, stream, rows)
     else:
         moved = moved[:, np.where(axis_map_.source >= 0, axis_map_.source, axis_map_.donor)]
     return np.moveaxis(moved, 1, axis)
@@ -258,3 +260,20 @@ def _gather(source: Weights, name: str, positions: np.ndarray) -> Raw:
     block = source.rows(name, low, high)
     here = positions - low
     return block if len(here) == len(block) and np.array_equal(here, np.arange(len(block))) else block[here]
+
+
+def _written(old: Float64, axis_map_: AxisMap, sigma: float, stream: Stream, rows: np.ndarray) -> Float64:
+    """Axis 1 widened where it is what the kernel produces (an embedding): ``[rows, old, ...]`` to ``[rows, new, ...]``.
+
+    New classes are fresh, the same for all members, or zero.
+    """
+    fresh = axis_map_.source < 0
+    new = old[:, np.where(fresh, axis_map_.donor, axis_map_.source)]
+    if fresh.any():
+        labels, back = np.unique(axis_map_.label[fresh], return_inverse=True)
+        shape = (len(rows), len(labels), *new.shape[2:])
+        draws = stream.uniform_rows(rows, int(np.prod(shape[1:], dtype=np.int64))).reshape(shape)
+        column = (1, -1, *(1,) * (new.ndim - 2))
+        factor = np.where(axis_map_.writer[fresh] == FRESH, axis_map_.scale[fresh], 0.0).reshape(column)
+        new[:, fresh] = symmetric(draws, sigma)[:, back] * factor
+    return new

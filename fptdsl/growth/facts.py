@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ..architecture.graph import Event, Graph, Role, Tensor
 from ..architecture.terms import Prod, Space, Term, resolve, spaces
+from .leaks import leaks
 
 
 @dataclass
@@ -18,6 +19,8 @@ class Facts:
     tensors: list[tuple[Tensor, Role]] = field(default_factory=list)
     grouped: bool = False
     """It counts the groups of a grouped convolution: each group reads its own units."""
+    leak: Event | None = None
+    """What makes something of units that start at zero before they are read (``leaks.py``)."""
 
     def kinds(self) -> set[str]:
         return {event.kind for event in self.events}
@@ -38,6 +41,7 @@ def gather(graph: Graph) -> dict[Space, Facts]:
         for leaf in dict.fromkeys(spaces(term)):
             yield facts.setdefault(leaf, Facts(leaf))
 
+    counted = {space for node in graph.nodes if "groups" in node.sizes for space in spaces(node.sizes["groups"])}
     for event in graph.events:
         for fact in of(event.term):
             fact.events.append(event)
@@ -46,6 +50,10 @@ def gather(graph: Graph) -> dict[Space, Facts]:
             term = resolve(axis)
             for fact in of(term):
                 fact.tensors.append((tensor, role))
-                if role == "writes" and isinstance(term, Prod) and fact.space in set(spaces(term.factors[0])):
+                outer = set(spaces(term.factors[0])) if isinstance(term, Prod) else set()
+                if role == "writes" and fact.space in outer & counted:
                     fact.grouped = True
+    for space, event in leaks(graph).items():
+        if space in facts:
+            facts[space].leak = event
     return {space: fact for space, fact in facts.items() if space.frozen is None}

@@ -13,7 +13,7 @@ from fractions import Fraction
 from math import ceil
 
 from ..architecture.graph import Graph, Node, Region
-from ..architecture.terms import Cat, Prod, Space, Term, resolve, size, spaces
+from ..architecture.terms import Cat, Prod, Space, Term, cat, resolve, size, spaces
 from ..architecture.tree import Layer
 from ..diagnostics import Diagnostics, Note
 from ..language import syntax
@@ -71,12 +71,24 @@ def signature(term: Term) -> tuple[object, ...]:
 
 
 def written(node: Node) -> Term | None:
-    """The axis of units that a layer produces, None for one that writes no kernel."""
+    """The axis of units that a layer produces, None for one that writes no kernel.
+
+    Of a recurrent layer the units of one gate: all gates hold the same.
+    """
     for tensor in node.tensors.values():
         for axis, role in zip(tensor.axes, tensor.roles):
             if role == "writes":
-                return resolve(axis)
+                return _once(resolve(axis), node)
     return None
+
+
+def _once(term: Term, node: Node) -> Term:
+    """The stated size of which ``term`` is a repetition, else ``term``."""
+    parts = _parts(term)
+    for stated in map(_parts, node.sizes.values()):
+        if len(stated) < len(parts) and stated * (len(parts) // len(stated)) == parts:
+            return cat(stated)
+    return term
 
 
 def groups(nodes: Iterable[Node]) -> dict[tuple[object, ...], Group]:

@@ -76,6 +76,18 @@ def random_state(graph: Graph, dtype: str = "float32", seed: int = 0) -> StateDi
     return state
 
 
+def random_inputs(graph: Graph, rows: int) -> list[torch.Tensor]:
+    """Standard normal numbers; integers below the length of the shortest table that they could index."""
+    generator = torch.Generator().manual_seed(1)
+    tables = [node.args.num_embeddings for node in graph.nodes if node.op == "embedding"]  # type: ignore[attr-defined]
+    return [
+        torch.randint(min(tables), (rows, *value.shape), generator=generator)
+        if value.dtype == "int"
+        else torch.randn(rows, *value.shape, dtype=torch.float64, generator=generator)
+        for value in graph.inputs.values()
+    ]
+
+
 def run(graph: Graph, state: StateDict, inputs: list[torch.Tensor]) -> list[torch.Tensor]:
     """All outputs in float64, eval mode."""
     module = build(graph).double().eval()
@@ -128,8 +140,7 @@ def grow(spec: str, *directives: str, dtype: str = "float32", settings: dict[str
     """Grow a random network; errors in float64 of what is stored and of the unrounded recipe."""
     plan = plan_of(spec, *directives, settings=settings, seed=seed)
     state = random_state(plan.old, dtype)
-    generator = torch.Generator().manual_seed(1)
-    inputs = [torch.randn(3, *v.shape, dtype=torch.float64, generator=generator) for v in plan.old.inputs.values()]
+    inputs = random_inputs(plan.old, 3)
     old = run(plan.old, state, inputs)
     grown = grown_state(plan, state, dtype)
     stored = relative_error(run(plan.new, grown, inputs), old)

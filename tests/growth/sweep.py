@@ -13,13 +13,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from growth.support import graph_of, grown_state, random_state, relative_error, run, unrounded_state
+from growth.support import (
+    graph_of,
+    grown_state,
+    random_inputs,
+    random_state,
+    relative_error,
+    run,
+    unrounded_state,
+)
 
 from fptdsl.architecture.graph import Graph
+from fptdsl.architecture.terms import Cat, Space, spaces
 from fptdsl.diagnostics import FptError
 from fptdsl.growth import make_plan
 from fptdsl.growth.widths import groups
 from fptdsl.language import load
+
+SHORT: dict[str, object] = {"blocks1": 2, "blocks2": 1, "blocks3": 1, "blocks4": 1}
 
 NETWORKS: dict[str, tuple[str, dict[str, object]]] = {
     "mlp": ("mlp", {"inputs": 20, "hidden": 12, "depth": 3}),
@@ -29,6 +40,26 @@ NETWORKS: dict[str, tuple[str, dict[str, object]]] = {
     "resnet_cifar B": ("resnet_cifar", {"n": 2, "option": "B"}),
     "resnet 18": ("resnet", {"layers": 18, "size": 32, "num_classes": 7}),
     "resnet 50": ("resnet", {"layers": 50, "size": 32, "num_classes": 7}),
+    "resnext": ("resnet", {"layers": 50, "groups": 2, "width_per_group": 2, "size": 32, "num_classes": 5, **SHORT}),
+    "preact_resnet": ("preact_resnet", {"n": 2, "width": 4, "num_classes": 5}),
+    "senet": ("senet", {"layers": 18, "width": 4, "size": 32, "num_classes": 5, **SHORT}),
+    "senet bottleneck": ("senet", {"width": 4, "size": 32, "num_classes": 5, **SHORT}),
+    "regnet_y": ("regnet_y", {"group_width": 2, "size": 32, "num_classes": 5, **SHORT}),
+    "squeezenet": ("squeezenet", {"width": 2, "size": 48, "num_classes": 5}),
+    "densenet": ("densenet", {"growth": 4, "width": 8, "size": 64, "num_classes": 5, "squeeze": 2, "blocks1": 2,
+                              "blocks2": 2, "blocks3": 1, "blocks4": 1}),
+    "googlenet": ("googlenet", {"width": 2, "size": 32, "num_classes": 5}),
+    "inception_v3": ("inception_v3", {"width": 1, "size": 80, "num_classes": 5}),
+    "mobilenet_v2": ("mobilenet_v2", {"width": 1, "size": 32, "num_classes": 5}),
+    "mobilenet_v3": ("mobilenet_v3", {"width": 1, "size": 32, "num_classes": 5}),
+    "efficientnet_b0": ("efficientnet_b0", {"width": 1, "size": 32, "num_classes": 5}),
+    "unet": ("unet", {"width": 2, "size": 16, "num_classes": 3}),
+    "convnext": ("convnext", {"width": 4, "size": 32, "num_classes": 5, **SHORT}),
+    "mlp_mixer": ("mlp_mixer", {"width": 6, "depth": 2, "tokens": 5, "channels": 7, "patch": 4, "size": 16,
+                                "num_classes": 5}),
+    "maxout_mlp": ("maxout_mlp", {"inputs": 12, "units": 6, "pieces": 3, "num_classes": 4}),
+    "lstm_text": ("lstm_text", {"vocabulary": 20, "width": 5, "hidden": 6, "num_classes": 3}),
+    "gru_text": ("gru_text", {"vocabulary": 20, "width": 5, "hidden": 6, "num_classes": 3}),
 }
 """Names, and the spec with the parameters that make it small."""
 
@@ -49,16 +80,18 @@ class Cell:
     reason: str = ""
 
 
-def widening_places(graph: Graph) -> Iterator[str]:
-    """One layer of every group of units that some layer writes."""
+def widening_places(graph: Graph) -> Iterator[tuple[str, str]]:
+    """One layer of every group of units that some layer writes, and by how much: 3 where any number is legal."""
+    means = {space for event in graph.events if event.kind in ("mean", "groups") for space in spaces(event.term)}
     for group in groups(graph.nodes).values():
-        yield group.name
+        free = isinstance(group.term, (Space, Cat)) and means.isdisjoint(spaces(group.term))
+        yield group.name, "3" if free else "2x"
 
 
 def directives(graph: Graph) -> Iterator[str]:
-    for place in widening_places(graph):
+    for place, amount in widening_places(graph):
         for using in WIDENING:
-            yield f"widen {place} by 3" + (f" using {using}" if using else "")
+            yield f"widen {place} by {amount}" + (f" using {using}" if using else "")
     for place in graph.regions:
         for using in DEEPENING:
             yield f"deepen {place} by 1" + (f" using {using}" if using else "")
@@ -69,8 +102,7 @@ def sweep(name: str) -> Iterator[Cell]:
     spec, settings = NETWORKS[name]
     graph, _ = graph_of(spec, settings=settings)
     state = random_state(graph)
-    generator = torch.Generator().manual_seed(1)
-    inputs = [torch.randn(2, *v.shape, dtype=torch.float64, generator=generator) for v in graph.inputs.values()]
+    inputs = random_inputs(graph, 2)
     old = run(graph, state, inputs)
     for directive in directives(graph):
         grows = load(spec, grow=[directive]).grows

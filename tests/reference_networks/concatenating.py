@@ -57,7 +57,11 @@ class DenseLayer(nn.Module):
 
 class DenseNet(nn.Module):
     def __init__(
-        self, blocks: Sequence[int] = (6, 12, 24, 16), growth: int = 32, width: int = 64, squeeze: int = 4,
+        self,
+        blocks: Sequence[int] = (6, 12, 24, 16),
+        growth: int = 32,
+        width: int = 64,
+        squeeze: int = 4,
         num_classes: int = 1000,
     ) -> None:
         super().__init__()

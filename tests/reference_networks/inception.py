@@ -39,21 +39,23 @@ class Inception(nn.Module):
         return torch.cat([self.branch1(x), self.branch2(x), self.branch3(x), self.branch4(x)], 1)
 
 
-class GoogLeNet(nn.Module):
-    SETTING = {
-        "3a": (64, 96, 128, 16, 32, 32), "3b": (128, 128, 192, 32, 96, 64),
-        "4a": (192, 96, 208, 16, 48, 64), "4b": (160, 112, 224, 24, 64, 64), "4c": (128, 128, 256, 24, 64, 64),
-        "4d": (112, 144, 288, 32, 64, 64), "4e": (256, 160, 320, 32, 128, 128),
-        "5a": (256, 160, 320, 32, 128, 128), "5b": (384, 192, 384, 48, 128, 128),
-    }  # fmt: skip
+GOOGLENET = {
+    "3a": (64, 96, 128, 16, 32, 32), "3b": (128, 128, 192, 32, 96, 64),
+    "4a": (192, 96, 208, 16, 48, 64), "4b": (160, 112, 224, 24, 64, 64), "4c": (128, 128, 256, 24, 64, 64),
+    "4d": (112, 144, 288, 32, 64, 64), "4e": (256, 160, 320, 32, 128, 128),
+    "5a": (256, 160, 320, 32, 128, 128), "5b": (384, 192, 384, 48, 128, 128),
+}  # fmt: skip
+"""Channels of plain, reduced 3 x 3, 3 x 3, reduced 5 x 5, 5 x 5 and pooled branch, at ``width`` 16."""
 
+
+class GoogLeNet(nn.Module):
     def __init__(self, width: int = 16, num_classes: int = 1000) -> None:
         super().__init__()
         self.conv1 = BasicConv2d(3, 4 * width, kernel_size=7, stride=2, padding=3)
         self.conv2 = BasicConv2d(4 * width, 4 * width, kernel_size=1)
         self.conv3 = BasicConv2d(4 * width, 12 * width, kernel_size=3, padding=1)
         inputs = 12 * width
-        for name, channels in self.SETTING.items():
+        for name, channels in GOOGLENET.items():
             module = Inception(inputs, *(n * width // 16 for n in channels))
             self.add_module(f"inception{name}", module)
             inputs = module.outputs
@@ -63,7 +65,7 @@ class GoogLeNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = functional.max_pool2d(self.conv1(x), 3, stride=2, ceil_mode=True)
         x = functional.max_pool2d(self.conv3(self.conv2(x)), 3, stride=2, ceil_mode=True)
-        for name in self.SETTING:
+        for name in GOOGLENET:
             x = self.get_submodule(f"inception{name}")(x)
             if name == "3b":
                 x = functional.max_pool2d(x, 3, stride=2, ceil_mode=True)

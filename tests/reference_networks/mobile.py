@@ -12,7 +12,12 @@ from torch import Tensor, nn
 
 
 def conv(
-    inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1, act: type[nn.Module] | None = nn.ReLU6,
+    inputs: int,
+    outputs: int,
+    kernel: int,
+    stride: int = 1,
+    groups: int = 1,
+    act: type[nn.Module] | None = nn.ReLU6,
     eps: float = 1e-5,
 ) -> nn.Sequential:
     padding = (kernel - 1) // 2

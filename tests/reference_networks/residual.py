@@ -93,7 +93,11 @@ class SeResNet(_Staged):
     """``least``: the squeeze has at least so many units."""
 
     def __init__(
-        self, blocks: Sequence[int] = (3, 4, 6, 3), bottleneck: bool = True, width: int = 64, least: int = 8,
+        self,
+        blocks: Sequence[int] = (3, 4, 6, 3),
+        bottleneck: bool = True,
+        width: int = 64,
+        least: int = 8,
         num_classes: int = 1000,
     ) -> None:
         super().__init__()
@@ -186,8 +190,11 @@ class RegNetY(nn.Module):
     """``widths``: the stem's and the stages'."""
 
     def __init__(
-        self, widths: Sequence[int] = (32, 48, 104, 208, 440), blocks: Sequence[int] = (1, 3, 6, 6),
-        group_width: int = 8, num_classes: int = 1000,
+        self,
+        widths: Sequence[int] = (32, 48, 104, 208, 440),
+        blocks: Sequence[int] = (1, 3, 6, 6),
+        group_width: int = 8,
+        num_classes: int = 1000,
     ) -> None:
         super().__init__()
         self.stem = conv(3, widths[0], 3, 2, act=nn.ReLU)

@@ -60,7 +60,7 @@ def file_keys(spec: str, graph: Graph) -> dict[str, tuple[int, ...]]:
     found = {}
     for name, tensor in graph.tensors.items():
         for old, new in rules:
-            name = old + name[len(new) :] if name.startswith(new) else name  # noqa: PLW2901
+            name = old + name[len(new) :] if name.startswith(new) else name
         found[name] = tensor.shape
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from ...architecture.terms import Cat, Prod, Space, Term, resolve
 from ..facts import Facts
 from ..plan import Exactness
 from ..random import Stream
@@ -31,6 +32,8 @@ class Net2Net(Method):
                 f"`{event.where}` takes a mean over these {facts.space.size} units, kept only by copies of all alike",
                 f"widen to a multiple of {facts.space.size}",
             )
+        if event is not None and _beside_others(event.term):
+            return Illegal(f"`{event.where}` takes a mean over these and other units, which must all be copied alike")
         if event is not None and float(options.get("noise", 0.0)):
             return None
         if not facts.readers and not facts.grouped:
@@ -72,6 +75,15 @@ class Net2Net(Method):
         if "dropout" in facts.kinds():
             told.append("copies behind dropout are equal only in eval: their masks are independent")
         return tuple(told)
+
+
+def _beside_others(term: Term) -> bool:
+    """Whether a concatenation in the term holds different parts."""
+    term = resolve(term)
+    if isinstance(term, Space):
+        return False
+    parts = term.factors if isinstance(term, Prod) else term.parts
+    return (isinstance(term, Cat) and len(set(parts)) > 1) or any(map(_beside_others, parts))
 
 
 def replication(table: Table) -> Counter[int]:

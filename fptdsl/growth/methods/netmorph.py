@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ...architecture.activations import ACTIVATIONS
 from ..facts import Facts
 from ..random import Stream
 from ..recipe import Table
@@ -65,12 +64,12 @@ class NetMorph(Method):
 
 def _keeps_zero(facts: Facts) -> Illegal | None:
     """The condition of zero-in: zero stays zero on the whole way from writers to readers."""
+    if facts.leak is not None:
+        return Illegal(
+            f"`{facts.leak.detail}` at `{facts.leak.where}` makes something of zero",
+            "use `netmorph(zero=out)`",
+        )
     for event in facts.events:
-        if event.kind == "pointwise" and not ACTIVATIONS[event.detail].zero_at_zero:
-            return Illegal(
-                f"`{event.detail}` at `{event.where}` makes something of zero",
-                "use `netmorph(zero=out)`",
-            )
         if event.kind in ("softmax", "mean", "gather", "max", "groups"):
             return illegal_for_new_classes(facts)
     if facts.grouped:
