@@ -28,6 +28,10 @@ class Facts:
     def first(self, *kinds: str) -> Event | None:
         return next((event for event in self.events if event.kind in kinds), None)
 
+    def first_pointwise(self, names: frozenset[str]) -> Event | None:
+        """The first activation of one of these names that the units go through."""
+        return next((event for event in self.events if event.kind == "pointwise" and event.detail in names), None)
+
     @property
     def readers(self) -> bool:
         return any(role == "reads" for _, role in self.tensors)

@@ -8,6 +8,10 @@ from ..recipe import Table
 from .base import Illegal, Method, Options, donors, illegal_for_new_classes
 
 
+FLAT_AT_ZERO = frozenset({"relu", "relu6"})
+"""Activations whose gradient at exactly zero is zero in torch."""
+
+
 class NetMorph(Method):
     """``zero=out``: new units compute something free, their readers are zero.
 
@@ -57,9 +61,20 @@ class NetMorph(Method):
         return "new units are read with zero weights" if side == "out" else "new units start at zero"
 
     def advice(self, facts: Facts, options: Options) -> tuple[str, ...]:
-        if self.side(facts, options) == "in" and "batchnorm" in facts.kinds():
-            return ("zero kernels before a batch norm get very large first gradients in training; `zero=out` does not",)
-        return ()
+        if self.side(facts, options) == "out":
+            return ()
+        told = []
+        flat = facts.first_pointwise(FLAT_AT_ZERO)
+        if flat is not None:
+            told.append(
+                f"units that start at zero never learn behind `{flat.detail}` (`{flat.where}`), whose gradient there is "
+                "zero: use `netmorph(zero=out)`"
+            )
+        if "batchnorm" in facts.kinds():
+            told.append(
+                "zero kernels before a batch norm get very large first gradients in training; `zero=out` does not"
+            )
+        return tuple(told)
 
 
 def _keeps_zero(facts: Facts) -> Illegal | None:
