@@ -87,6 +87,10 @@ def activation_of(name: str, args: Args) -> Activation:
 
     Raises KeyError for an operation that is not a pointwise activation.
     """
+    if name == "parametric":
+        # A mean of f(x) and x by a weight that is known from the checkpoint only.
+        inner = activation_of(args.activation, args.inner())  # type: ignore[attr-defined]
+        return replace(inner, name=name, paired=None, values=_REALS, identity_on=NOWHERE)
     entry = ACTIVATIONS[name]
     if name == "leaky_relu":
         slope: float = args.negative_slope  # type: ignore[attr-defined]

@@ -22,7 +22,7 @@ ZERO, FRESH, PAIR = 0, 1, 2
 """What a new class gets, ordered so that the minimum of two factors is that of their product."""
 _READER = {"zero": ZERO, "fresh": FRESH, "pair": PAIR}
 _WRITER = {"zero": ZERO, "fresh": FRESH}
-SPLITS = ("equal", "scalar", "element")
+SPLITS = ("equal", "scalar", "element", "projection")
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +45,10 @@ class AxisMap:
     scale: Floats
     """Of fresh values, in standard deviations of the kernel (W-3)."""
     split: str = "equal"
+    sign: Floats | None = None
+    """What writers and shifts are multiplied by; None: 1 everywhere."""
+    coefficient: Floats | None = None
+    """What readers are multiplied by, after shares; None: 1 everywhere."""
 
     @property
     def new(self) -> int:
@@ -53,7 +57,8 @@ class AxisMap:
     @cached_property
     def plain(self) -> bool:
         """True when the axis does not change."""
-        return self.old == self.new and bool(np.all(self.source == np.arange(self.old)))
+        multiplied = self.sign is not None or self.coefficient is not None
+        return self.old == self.new and not multiplied and bool(np.all(self.source == np.arange(self.old)))
 
 
 def leaf_map(size: int, table: Table | None) -> AxisMap:
@@ -66,14 +71,25 @@ def leaf_map(size: int, table: Table | None) -> AxisMap:
     return AxisMap(
         table.old,
         np.where(fresh, -1, classes),
-        classes,
+        _apart(classes, table.old) if table.coefficients else classes,
         donors[classes],
         np.full(len(classes), _WRITER[table.writer]),
         np.full(len(classes), _READER[table.reader]),
         np.full(len(classes), table.noise),
         np.full(len(classes), table.scale),
         table.split,
+        np.asarray(table.signs) if table.signs else None,
+        np.asarray(table.coefficients) if table.coefficients else None,
     )
+
+
+def _apart(classes: Ints, old: int) -> Ints:
+    """Labels where every copy is a class of its own: readers multiply it by its coefficient, they do not share."""
+    labels = classes.copy()
+    first = np.unique(classes, return_index=True)[1]
+    later = np.setdiff1d(np.flatnonzero(classes < old), first)
+    labels[later] = int(classes.max()) + 1 + np.arange(len(later))
+    return np.asarray(labels, dtype=np.int64)
 
 
 class Maps:
@@ -115,6 +131,8 @@ def _concat(maps: list[AxisMap]) -> AxisMap:
         np.concatenate([m.noise for m in maps]),
         np.concatenate([m.scale for m in maps]),
         _split(maps),
+        _joined([m.sign for m in maps], maps),
+        _joined([m.coefficient for m in maps], maps),
     )
 
 
@@ -139,7 +157,23 @@ def _times(outer: AxisMap, inner: AxisMap) -> AxisMap:
         np.maximum(outer.noise[:, None], inner.noise[None, :]).reshape(-1),
         (outer.scale[:, None] * inner.scale[None, :]).reshape(-1),
         _split([outer, inner]),
+        _product(outer.sign, inner.sign, outer, inner),
+        _product(outer.coefficient, inner.coefficient, outer, inner),
     )
+
+
+def _joined(values: list[Floats | None], maps: list[AxisMap]) -> Floats | None:
+    if all(value is None for value in values):
+        return None
+    return np.concatenate([np.ones(m.new) if v is None else v for v, m in zip(values, maps)])
+
+
+def _product(a: Floats | None, b: Floats | None, outer: AxisMap, inner: AxisMap) -> Floats | None:
+    if a is None and b is None:
+        return None
+    left = np.ones(outer.new) if a is None else a
+    right = np.ones(inner.new) if b is None else b
+    return np.asarray((left[:, None] * right[None, :]).reshape(-1))
 
 
 def _split(maps: list[AxisMap]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from ..architecture.graph import Graph
 from ..architecture.terms import Space
 from ..diagnostics import Diagnostics
 from .facts import Facts, gather
+from .forms import Form
 from .methods import AUTOMATIC, WIDENING, Illegal, Method
 from .plan import Exactness
 from .random import Stream
@@ -31,13 +32,21 @@ class Choice:
 
 
 def choose(
-    graph: Graph, widths: Widths, requests: list[Request], seed: int, diagnostics: Diagnostics
+    graph: Graph, widths: Widths, forms: Mapping[Space, Form], seed: int, diagnostics: Diagnostics
 ) -> dict[Space, Choice]:
-    """A table for every Space that grows; faults where the method asked for is not legal."""
+    """A table for every Space that grows; faults where the method asked for is not legal.
+
+    ``forms`` are Spaces whose table the insertion of their layers decides.
+    """
     facts = gather(graph)
-    names = space_names(graph, widths)
+    names = space_names((*widths.sizes.new, *(space for space in forms if space not in widths.sizes.new)))
     chosen: dict[Space, Choice] = {}
+    for space, form in forms.items():
+        table = form(names[space], widths.sizes.size(space), Stream(seed, "table", names[space]))
+        chosen[space] = Choice(table, None, "exact", "", ())
     for space, new in sorted(widths.sizes.new.items(), key=lambda item: item[0].order):
+        if space in forms:
+            continue
         request = widths.asked.get(space)
         fact = facts.get(space) or Facts(space)
         method, options, refused = _method(fact, new, request, diagnostics)
@@ -50,11 +59,11 @@ def choose(
     return chosen
 
 
-def space_names(graph: Graph, widths: Widths) -> dict[Space, str]:
+def space_names(grown: Iterable[Space]) -> dict[Space, str]:
     """A readable unique name for every Space that grows: where its units come from."""
     names: dict[Space, str] = {}
     used: dict[str, int] = {}
-    for space in sorted(widths.sizes.new, key=lambda s: (s.order, s.number)):
+    for space in sorted(grown, key=lambda s: (s.order, s.number)):
         used[space.home] = used.get(space.home, 0) + 1
         names[space] = space.home if used[space.home] == 1 else f"{space.home}#{used[space.home]}"
     return names
@@ -66,7 +75,11 @@ def _method(
     """The method, its options, and why an earlier one of the automatic choice was passed over."""
     asked = request.method if request is not None and request.method is not None else None
     if asked is not None and asked.kind != "widen":
-        asked = None  # A width that came with an insertion: `deepen conv2 by 1 to 128 using ...`.
+        # A width that came with an insertion: the method of the same name, where there is one.
+        like = WIDENING.get(asked.name)
+        if like is not None and like.illegal(fact, new, {}) is None:
+            return like, {}, ""
+        asked = None
     if asked is not None:
         method = WIDENING.get(asked.name)
         if method is None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, cast
 
 from ..architecture.graph import Graph, Region
 from ..architecture.ops import OPERATIONS
-from ..architecture.ops.fields import per_axis
 from ..architecture.tree import Layer, Network, Scope, Tree
 from ..diagnostics import Diagnostics
 from ..language import syntax
-from .edit_tree import Insertions, Keys, clone, insert, parents
+from .deepening import asked_for, automatic
+from .deepening.copies import Run, is_run, shown
+from .edit_tree import Insertions, Keys, insert, parents
 from .elements import element_positions, templates
 from .refusal import Refused
 from .requests import Request
@@ -44,7 +44,7 @@ def deepen(network: Network, graph: Graph, requests: Sequence[Request], diagnost
     for request in requests:
         directive = request.directive
         assert isinstance(directive, syntax.Deepen)
-        for group in _places(request):
+        for group in _places(request, graph):
             try:
                 editor.place(request, directive, group)
             except Refused as refused:
@@ -52,11 +52,12 @@ def deepen(network: Network, graph: Graph, requests: Sequence[Request], diagnost
     return Deepened(insert(network, editor.insertions), editor.units)
 
 
-def _places(request: Request) -> list[tuple[str, ...]]:
-    """Each target on its own, or neighbours given by several paths as one unit."""
+def _places(request: Request, graph: Graph) -> list[tuple[str, ...]]:
+    """Each target on its own, or neighbouring layers given by several paths as one unit."""
     directive = request.directive
     assert isinstance(directive, syntax.Deepen)
-    if len(directive.paths) > 1 and len(request.targets) == len(directive.paths):
+    layers = all(isinstance(graph.regions[target].tree, Layer) for target in request.targets if target)
+    if len(directive.paths) > 1 and len(request.targets) == len(directive.paths) and layers:
         return [request.targets]
     return [(target,) for target in request.targets]
 
@@ -87,11 +88,7 @@ class _Editor:
         if directive.name is not None:
             raise Refused("F324", f"the elements of `{region.name}` have numbers, not names", "leave `as` out")
         if directive.to is not None:
-            raise Refused(
-                "F323",
-                "`to` sets the width of an inserted layer, not of a block",
-                f"write a second line: `widen {region.name} to {directive.to}`",
-            )
+            raise self._no_width(region.name, directive)
         if not tree.children:
             raise Refused("F320", f"`{region.name}` has no element to model new ones on")
         count = len(tree.children)
@@ -102,6 +99,7 @@ class _Editor:
                 f"`{region.name}` ends with element {count - 1}, so nothing comes after {directive.after}",
                 f"use a number below {count}, or `at end`",
             )
+        method = asked_for(request.method) or automatic(True)
         models = templates(self.graph, region, tree, self.graph.network)
         shift = 0
         for after, number in gaps:
@@ -116,13 +114,20 @@ class _Editor:
             new: list[Tree] = []
             for _ in range(number):
                 position = after + 1 + shift
-                new.append(models.element(template, position))
+                new.append(method.element(models.element(template, position)))
                 shift += 1
             self.units.extend(Unit(request, region.name, (node,), True) for node in new)
             if after < 0:
                 self.insertions.first.setdefault(id(tree), []).extend(new)
             else:
                 self.insertions.add(tree.children[after], new)
+
+    def _no_width(self, name: str, directive: syntax.Deepen) -> Refused:
+        return Refused(
+            "F323",
+            "`to` sets the width of an inserted layer, not of a block",
+            f"write a second line: `widen {name} to {directive.to}`",
+        )
 
     def _fits(self, region: Region, tree: Scope, after: int, template: Tree) -> None:
         """What flows through the gap has the shape that the template keeps."""
@@ -133,8 +138,8 @@ class _Editor:
         if wanted is not None and value is not None and value.shape != wanted:
             raise Refused(
                 "F322",
-                f"nothing can be inserted here: `{region.name}` is entered with {_shown(value.shape)} and its "
-                f"elements keep {_shown(wanted)}; the element that changes the shape comes first",
+                f"nothing can be inserted here: `{region.name}` is entered with {shown(value.shape)} and its "
+                f"elements keep {shown(wanted)}; the element that changes the shape comes first",
                 "insert behind it: `at end`, or `after 0`",
             )
 
@@ -158,10 +163,16 @@ class _Editor:
                 )
         run = [node for part in runs for node in part]
         residual = isinstance(run[0], Scope)
+        method = asked_for(request.method) or automatic(residual)
+        if residual and directive.to is not None and not is_run(run[0]):  # type: ignore[arg-type]
+            raise self._no_width(regions[0].name, directive)
         output = self._output(regions[-1], run)
+        scope = self.parents[id(run[0])][0]
+        numbered = scope is not None and scope.numbered
         for number in range(1, directive.by + 1):
-            names = self._names(run, directive, number)
-            new = tuple(self._copy(node, name, output, directive) for node, name in zip(run, names))
+            names = tuple(self._names(run, directive, number))
+            fresh = self._fresh(run[0])
+            new = method.layers(Run(tuple(run), names, output, numbered, directive.to, fresh))
             self.units.append(Unit(request, regions[0].name, new, residual))
             self.insertions.add(run[-1], list(new))
 
@@ -170,10 +181,10 @@ class _Editor:
         tree = region.tree
         if isinstance(tree, Scope):
             ends = region.input, region.output
-            if None not in ends and ends[0].shape != ends[1].shape and not _is_run(tree):  # type: ignore[union-attr]
+            if None not in ends and ends[0].shape != ends[1].shape and not is_run(tree):  # type: ignore[union-attr]
                 raise Refused(
                     "F322",
-                    f"`{region.name}` changes the shape from {_shown(ends[0].shape)} to {_shown(ends[1].shape)}, "  # type: ignore[union-attr]
+                    f"`{region.name}` changes the shape from {shown(ends[0].shape)} to {shown(ends[1].shape)}, "  # type: ignore[union-attr]
                     "so a copy of it cannot be the identity",
                     "name a layer, block or repeat inside it",
                 )
@@ -197,6 +208,9 @@ class _Editor:
             operation = OPERATIONS[node.op]
             if operation.affine == "norm" and not norm and not activation:
                 norm = True
+            elif node.op == "maxout" and not norm and not activation:
+                run.append(node)
+                break
             elif operation.activation is not None and not activation:
                 activation = True
             else:
@@ -234,14 +248,18 @@ class _Editor:
                 self.keys.take(node, name)
         return names
 
-    def _copy(self, node: Tree, name: str | None, output: tuple[int, ...], directive: syntax.Deepen) -> Tree:
-        new = clone(node, key=name)
-        if isinstance(new, Scope):
-            # A group may begin with the layer that changes the shape: its copy keeps it.
-            return _keeping(new, output)
-        if isinstance(new, Layer) and OPERATIONS[new.op].affine == "map":
-            return replace(new, args=keeping(new, output))
-        return new
+    def _fresh(self, beside: Tree) -> Callable[[str], str]:
+        """Free keys beside a node, by wish."""
+
+        def fresh(wish: str) -> str:
+            key, number = wish, 1
+            while not self.keys.free(beside, key):
+                number += 1
+                key = f"{wish}_{number}"
+            self.keys.take(beside, key)
+            return key
+
+        return fresh
 
 
 def _alike(tree: Scope) -> bool:
@@ -249,47 +267,3 @@ def _alike(tree: Scope) -> bool:
     calls = [child for child in tree.children if isinstance(child, Scope) and child.kind == "block"]
     blocks = {child.block_name for child in calls}
     return tree.kind == "sequential" and len(blocks) == 1 and len(calls) == len(tree.children)
-
-
-def _is_run(scope: Scope) -> bool:
-    """A convolution-norm-activation group: one layer with a kernel, and what follows it."""
-    layers = [child for child in scope.children if isinstance(child, Layer)]
-    maps = [child for child in layers if OPERATIONS[child.op].affine == "map"]
-    return len(layers) == len(scope.children) and len(maps) == 1 and not scope.shortcut
-
-
-def _keeping(scope: Scope, output: tuple[int, ...]) -> Scope:
-    """A copied conv-norm-activation group whose kernel keeps the shape; other groups as they are."""
-    if not _is_run(scope):
-        return scope
-    children = tuple(
-        replace(c, args=keeping(c, output)) if isinstance(c, Layer) and OPERATIONS[c.op].affine == "map" else c
-        for c in scope.children
-    )
-    return replace(scope, children=children)
-
-
-def keeping(layer: Layer, output: tuple[int, ...]) -> Any:
-    """The arguments of an inserted layer: stride 1, dilation 1, the same groups, size-keeping padding."""
-    args = cast(Any, layer.args)  # the arguments of a convolution or a linear layer
-    change: dict[str, Any] = {}
-    if hasattr(args, "kernel_size"):
-        dims = type(args).dims if hasattr(type(args), "dims") else len(output) - 1
-        kernel = per_axis(args.kernel_size, dims)
-        if any(k % 2 == 0 for k in kernel):
-            raise Refused(
-                "F321",
-                f"a kernel of {_shown(kernel)} has no centre, so there is no centred identity",
-                "deepen a layer with odd kernel sizes",
-            )
-        padding = tuple(k // 2 for k in kernel)
-        change["stride"], change["dilation"] = 1, 1
-        if args.padding != "same":
-            change["padding"] = padding[0] if len(set(padding)) == 1 else padding
-        if output[0] % args.groups:
-            raise Refused("F321", f"{output[0]} units do not divide into {args.groups} groups")
-    return type(args)(**{**dict(args), **change})
-
-
-def _shown(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,9 +11,13 @@ from ..architecture.tree import Environment, Frame, Layer, Network, Origin, Scop
 
 @dataclass
 class Insertions:
-    """New nodes by the node after which they go (by id); ``first`` go before the first child of a scope."""
+    """New nodes by the node after or ``before`` which they go (by id).
+
+    ``first`` go before the first child of a scope.
+    """
 
     after: dict[int, list[Tree]] = field(default_factory=dict)
+    before: dict[int, list[Tree]] = field(default_factory=dict)
     first: dict[int, list[Tree]] = field(default_factory=dict)
 
     def add(self, node: Tree, new: list[Tree]) -> None:
@@ -26,16 +30,20 @@ def insert(network: Network, insertions: Insertions) -> Network:
     def children(nodes: tuple[Tree, ...]) -> tuple[Tree, ...]:
         result: list[Tree] = []
         for node in nodes:
+            result.extend(insertions.before.get(id(node), ()))
             result.append(visit(node))
             result.extend(insertions.after.get(id(node), ()))
         return tuple(result)
+
+    def around(node: Tree) -> tuple[Sequence[Tree], Sequence[Tree]]:
+        return insertions.before.get(id(node), ()), insertions.after.get(id(node), ())
 
     def visit(node: Tree) -> Tree:
         if not isinstance(node, Scope):
             return node
         first = tuple(insertions.first.get(id(node), ()))
         if node.kind == "parallel":
-            inside = tuple(_branch(visit(child), insertions.after.get(id(child), ())) for child in node.children)
+            inside = tuple(_branch(visit(child), around(child)) for child in node.children)
         else:
             inside = children(node.children)
         shortcut = children(node.shortcut)
@@ -46,9 +54,12 @@ def insert(network: Network, insertions: Insertions) -> Network:
     return replace(network, body=children(network.body))
 
 
-def _branch(child: Tree, new: Any) -> Tree:
-    """A branch is one child: what comes after a layer in it goes into a group that adds no name."""
-    return Scope(kind="group", children=(child, *new), origin=child.origin) if new else child
+def _branch(child: Tree, new: tuple[Sequence[Tree], Sequence[Tree]]) -> Tree:
+    """A branch is one child: what comes beside a layer in it goes into a group that adds no name."""
+    before, after = new
+    if not before and not after:
+        return child
+    return Scope(kind="group", children=(*before, child, *after), origin=child.origin)
 
 
 def _same(left: tuple[Tree, ...], right: tuple[Tree, ...]) -> bool:

@@ -15,9 +15,9 @@ from .grid import Float64, Raw, is_floating, store, widen_raw
 from .law import split_reader
 from .plan import Plan, TensorPlan
 from .random import Stream, symmetric
-from .recipe import Recipe, Source
+from .recipe import Recipe, Solve, Source
 from .source import CHUNK_BYTES, Weights, deviation
-from .starts import start_rows
+from .starts import solved, start_rows
 
 
 class Evaluator:
@@ -28,6 +28,8 @@ class Evaluator:
         self.seed = plan.seed
         self.maps = Maps({table.space: table for table in plan.tables})
         self._deviations: dict[str, float] = {}
+        self._solved: tuple[tuple[Solve, str | None], Float64] | None = None
+        """The factor that was solved for last: it is made whole, and read in rows."""
 
     def chunks(self, tensor: TensorPlan, dtype: str) -> Iterator[Raw]:
         """Consecutive rows of the grown tensor, as raw values of ``dtype`` (bfloat16: bits)."""
@@ -87,7 +89,7 @@ class Evaluator:
         if not isinstance(recipe.start, Source) or self.source.dtype(recipe.start.name) != dtype:
             return None
         maps = self._maps(recipe)
-        if not maps or not all(m.plain for m in maps[1:]) or maps[0].noise.any():
+        if not maps or not all(m.plain for m in maps[1:]) or maps[0].noise.any() or maps[0].sign is not None:
             return None
         first = maps[0].source[start:stop]
         if recipe.roles[0] == "reads" or (first < 0).any():
@@ -103,7 +105,7 @@ class Evaluator:
         assert recipe is not None
         maps = self._maps(recipe)
         if all(m.plain for m in maps):
-            return start_rows(recipe.start, rows, self.source, dtype, Stream(self.seed, tensor.name, "start"))
+            return self._start(recipe, rows, tensor, dtype)
         if recipe.roles[0] == "reads":
             return np.asarray(self._transposed(tensor, maps, dtype)[rows])
         return self._grown_rows(tensor, maps, rows, dtype)
@@ -138,6 +140,11 @@ class Evaluator:
         )
 
     def _start(self, recipe: Recipe, rows: np.ndarray, tensor: TensorPlan, dtype: str | None) -> Float64:
+        if isinstance(recipe.start, Solve):
+            found, key = self._solved, (recipe.start, dtype)
+            if found is None or found[0] != key:
+                found = self._solved = key, solved(recipe.start, self.source, dtype, self.seed)
+            return np.asarray(found[1][rows])
         return start_rows(recipe.start, rows, self.source, dtype, Stream(self.seed, tensor.name, "start"))
 
     def _apply(
@@ -172,6 +179,7 @@ class Evaluator:
             new = ~copies
             grown[new] = self._fresh_rows(tensor, recipe, first, needed[new], tail, roles[0], deviation, old_rows)
         result = grown[back]
+        _multiply(result, recipe, first, rows, roles[0])
         self._add_noise(result, tensor, recipe, first, rows, representative, deviation)
         return result
 
@@ -253,6 +261,13 @@ def _along(
     else:
         moved = moved[:, np.where(axis_map_.source >= 0, axis_map_.source, axis_map_.donor)]
     return np.moveaxis(moved, 1, axis)
+
+
+def _multiply(values: Float64, recipe: Recipe, first: AxisMap, rows: np.ndarray, role: str) -> None:
+    """Units that are multiples of old ones: their kernels, shifts and means are (scaled law)."""
+    written = role == "writes" if recipe.init == "kernel" else recipe.init in ("shift", "mean")
+    if first.sign is not None and written:
+        values *= first.sign[rows].reshape(-1, *(1,) * (values.ndim - 1))
 
 
 def _gather(source: Weights, name: str, positions: np.ndarray) -> Raw:

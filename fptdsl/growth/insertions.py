@@ -6,17 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..architecture.graph import Graph, Node, Value, key_of
+from ..architecture.terms import Space, spaces
 from ..diagnostics import Diagnostics
 from .deepen import Unit
+from .deepening import Deepening, asked_for, automatic
 from .edit_tree import trees_of
-from .identity import Identity, NoIdentity, Solver, part_of
+from .facts import Facts, gather
+from .identity import Identity, NoIdentity, Statistics, Surroundings, part_of
+from .part import Part
 from .plan import Exactness
-from .recipe import Constant, Fresh, Start
+from .recipe import Constant, Start
 
 
 @dataclass(frozen=True, eq=False)
 class Inserted:
-    """A unit, its nodes in the graph, what its tensors start from, and the method's name.
+    """A unit, its nodes in the graph, what its tensors start from, and its method.
 
     ``starts`` has every tensor of the unit.  ``final`` are those that are filled at their final shape,
     because the law does not bind them (everything behind a zeroed branch); the others are widened from
@@ -28,23 +32,23 @@ class Inserted:
     starts: Mapping[str, Start]
     final: frozenset[str]
     identity: Identity
-    method: str
+    method: Deepening
     exactness: Exactness
 
 
-METHODS = ("net2net", "zero")
-"""Methods of deepening, in the words of ``using``."""
-
-
-def solve_identities(units: list[Unit], old: Graph, middle: Graph, diagnostics: Diagnostics) -> list[Inserted]:
+def solve_identities(
+    units: list[Unit], old: Graph, middle: Graph, statistics: Statistics | None, diagnostics: Diagnostics
+) -> list[Inserted]:
     """Starts for every inserted unit; a fault where it cannot be the identity."""
-    old_keys = old_names(middle)
-    same_as: dict[Value, Value] = {}
+    if not units:
+        return []
+    around = Surroundings({}, old_names(middle), _old_values(old, middle), statistics, frozenset(old.tensors))
+    facts = gather(middle)
     inserted: list[Inserted] = []
     faults: set[tuple[str, str]] = set()
     for unit in sorted(units, key=lambda u: _first(u, middle)):
         try:
-            inserted.append(_solve(unit, middle, same_as, old_keys))
+            inserted.append(_solve(unit, middle, around, facts))
         except NoIdentity as reason:
             directive = unit.request.directive
             message = f"`{unit.target}` cannot be deepened: {reason}"
@@ -70,52 +74,55 @@ def old_names(graph: Graph) -> dict[str, str]:
     return keys
 
 
-def _solve(unit: Unit, middle: Graph, same_as: dict[Value, Value], old_keys: Mapping[str, str]) -> Inserted:
+def _old_values(old: Graph, middle: Graph) -> dict[Node, str]:
+    """The old name of what each node computes that was there before growth."""
+    names = {(node.tree.old, node.op): node.name for node in old.nodes if node.tree is not None}
+    found = {}
+    for node in middle.nodes:
+        name = names.get((node.tree.old, node.op)) if node.tree is not None and node.tree.old is not None else None
+        if name is not None:
+            found[node] = name
+    return found
+
+
+def _solve(unit: Unit, middle: Graph, around: Surroundings, facts: Mapping[Space, Facts]) -> Inserted:
     nodes = part_of(middle, trees_of(list(unit.nodes)))
     if not nodes:
         raise NoIdentity("it holds no operation")
-    source, output = nodes[0].inputs[0], nodes[-1].output
+    source, output = _entering(nodes), nodes[-1].output
     if source.shape != output.shape:
         raise NoIdentity(f"it changes the shape from {_shown(source.shape)} to {_shown(output.shape)}")
     asked = unit.request.method
     statistics = str(asked.mapping.get("bn", "auto")) if asked is not None else "auto"
-    identity = Solver(source, nodes, same_as, old_keys, statistics).solve(output)
-    same_as[output] = same_as.get(source, source)
-    method = "zero" if identity.zeroed else "net2net"
-    if asked is not None and asked.name not in METHODS:
-        raise NoIdentity(
-            f"`{asked.name}` is not available for deepening in this version",
-            "`net2net` deepens layers and `zero` deepens residual blocks",
-        )
-    if asked is not None and asked.name != method:
-        what = (
-            "a residual block starts as the identity by a zero branch"
-            if method == "zero"
-            else ("there is no residual sum whose branch could be zero")
-        )
-        raise NoIdentity(f"`{asked.name}` does not apply here: {what}", f"use `{method}`")
+    part = Part(middle, nodes, source, output, around, facts, statistics)
+    method = asked_for(asked)
+    identity = part.solve() if method is None else method.identity(part)
+    method = method or automatic(bool(identity.zeroed))
+    around.same_as[output] = around.same_as.get(source, source)
     starts, final = dict(identity.starts), set()
+    twins = set(identity.twins)
     for node in nodes:
         for suffix, tensor in node.tensors.items():
-            if node.reused is None and tensor.name not in starts:
-                starts[tensor.name] = _free(node, suffix, old_keys, middle)
+            if node.reused is not None:
+                continue
+            free = tensor.name not in starts
+            if free:
+                starts[tensor.name] = part.free(node, suffix)
+            paired = tensor.init == "kernel" and any(s in twins for axis in tensor.axes for s in spaces(axis))
+            settled = free or isinstance(starts[tensor.name], Constant) or method.kinds == "baseline"
+            if settled and not paired:
                 final.add(tensor.name)
-            elif isinstance(starts.get(tensor.name), Constant):
-                final.add(tensor.name)
-    dropout = any(node.op in ("dropout", "dropout2d", "stochastic_depth") for node in nodes) and not identity.zeroed
-    exactness: Exactness = "eval-only" if identity.eval_only or dropout else "bitwise"
+    dropout = any(node.op in ("dropout", "dropout2d", "stochastic_depth") for node in nodes)
+    for space in (*identity.twins, *(mirror.space for mirror in identity.mirrors)):
+        # Masks of twins and of mirror images are independent.
+        dropout |= space in facts and facts[space].first("dropout") is not None
+    exactness = method.exactness(identity, dropout)
     return Inserted(unit, tuple(nodes), starts, frozenset(final), identity, method, exactness)
 
 
-def _free(node: Node, suffix: str, old_keys: Mapping[str, str], middle: Graph) -> Start:
-    """What the law leaves free: fresh kernels like those of the template, norms and slopes as torch makes them."""
-    tensor = node.tensors[suffix]
-    if tensor.init == "kernel":
-        like = key_of(node.tree.like, suffix) if node.tree is not None and node.tree.like else None
-        known = set(old_keys.values())
-        return Fresh(tensor.shape, like if like in known else None)
-    values = {"scale": 1.0, "variance": 1.0, "slope": 0.25}
-    return Constant(values.get(tensor.init, 0.0), tensor.shape)
+def _entering(nodes: list[Node]) -> Value:
+    """The value that comes in: that of the first node."""
+    return nodes[0].inputs[0]
 
 
 def _shown(shape: tuple[int, ...]) -> str:

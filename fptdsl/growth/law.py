@@ -26,7 +26,9 @@ def split_reader(
         _fill_fresh(new, axis_map, deviation, dtype, stream, rows)
     members = _members(axis_map, copies)
     if members.size:
-        _share(new, members, axis_map, dtype, stream, rows)
+        _share(new, members, axis_map, deviation, dtype, stream, rows)
+    if axis_map.coefficient is not None:
+        new *= np.where(copies, axis_map.coefficient, 1.0).reshape(1, -1, *(1,) * (new.ndim - 2))
     return new
 
 
@@ -45,10 +47,19 @@ def _members(axis_map: AxisMap, chosen: np.ndarray) -> np.ndarray:
 
 
 def _share(
-    new: Float64, members: np.ndarray, axis_map: AxisMap, dtype: str | None, stream: Stream, rows: np.ndarray
+    new: Float64,
+    members: np.ndarray,
+    axis_map: AxisMap,
+    deviation: float,
+    dtype: str | None,
+    stream: Stream,
+    rows: np.ndarray,
 ) -> None:
     """Give every member of a class its share, the last one the remainder (S-1)."""
     counts = (members >= 0).sum(axis=1)
+    if axis_map.split == "projection":
+        _project(new, members, counts, deviation, stream, rows)
+        return
     weights = _weights(members, counts, axis_map.split, stream, rows)
     whole = new[:, members[:, 0]]
     step = ulp(whole, dtype) if dtype is not None else None
@@ -62,6 +73,25 @@ def _share(
         new[:, members[inner, rank]] = share
         remainder[:, inner] -= share
     new[:, members[np.arange(len(members)), counts - 1]] = remainder
+
+
+def _project(
+    new: Float64, members: np.ndarray, counts: np.ndarray, deviation: float, stream: Stream, rows: np.ndarray
+) -> None:
+    """The shares nearest to a fresh kernel ``T`` of the new size: ``T - (classsum(T) - W) / m`` (W-2, LEMON).
+
+    They lie on no common grid with the old weight, so the file's rounding shows (S-4).
+    """
+    length = int(np.prod(new.shape[2:], dtype=np.int64))
+    draws = stream.uniform_rows(rows, members.size * length)
+    fresh = symmetric(draws, deviation).reshape(len(rows), *members.shape, *new.shape[2:])
+    tail = (1,) * (new.ndim - 2)
+    valid = (members >= 0).reshape(1, *members.shape, *tail)
+    fresh = np.where(valid, fresh, 0.0)
+    excess = (fresh.sum(axis=2) - new[:, members[:, 0]]) / counts.reshape(1, -1, *tail)
+    for rank in range(members.shape[1]):
+        inner = counts > rank
+        new[:, members[inner, rank]] = (fresh[:, :, rank] - excess)[:, inner]
 
 
 def _weights(members: np.ndarray, counts: np.ndarray, split: str, stream: Stream, rows: np.ndarray) -> Float64:

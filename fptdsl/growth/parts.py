@@ -9,7 +9,7 @@ import numpy as np
 
 from .axes import AxisMap, Maps
 from .plan import Part
-from .recipe import Constant, Dirac, Embed, Fresh, IdentityNorm, Recipe, Share, Source
+from .recipe import Constant, Cycle, Dirac, Embed, Fresh, IdentityNorm, Recipe, Share, Solve, Source
 
 OLD, COPY, FRESH, ZERO, PAIR, DONOR = "old", "copy", "fresh", "zero", "pair", "copy of norm"
 
@@ -39,6 +39,10 @@ def _start(recipe: Recipe) -> str:
         return "identity norm"
     if isinstance(start, Embed):
         return "old, zeros around"
+    if isinstance(start, Cycle):
+        return "steps"
+    if isinstance(start, Solve):
+        return "fresh factor" if start.part == start.drawn else "solved factor"
     if isinstance(start, Share):
         return f"share {start.index + 1} of {start.count}"
     return OLD

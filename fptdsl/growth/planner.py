@@ -22,13 +22,15 @@ from ..language.directives import section_seed
 from .choice import Choice, choose
 from .deepen import Deepened, deepen
 from .digest import spec_digest
+from .forms import Form, check_mirrors, forms, widened_layers
+from .identity import Statistics
 from .insertions import Inserted, solve_identities
 from .plan import ORDER, Plan
 from .recipes import tensor_plans
 from .regrow import grown_network
 from .requests import Requests, collect
 from .requirements import check_requirements
-from .reshape import Reshaped, reshape
+from .reshape import Reshaped, factorises, reshape
 from .steps import make_steps
 from .widths import Widths, solve
 
@@ -41,6 +43,7 @@ class Draft:
     graph: Graph
     grows: tuple[syntax.Grow, ...]
     seed: int
+    statistics: Statistics | None = None
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
     requests: Requests = field(default_factory=Requests)
     deepened: Deepened | None = None
@@ -49,6 +52,7 @@ class Draft:
     """The graph with all insertions and new forms, at the old widths."""
     inserted: list[Inserted] = field(default_factory=list)
     widths: Widths | None = None
+    forms: dict[Space, Form] = field(default_factory=dict)
     choices: dict[Space, Choice] = field(default_factory=dict)
     plan: Plan | None = None
 
@@ -59,14 +63,16 @@ def resolve_paths(draft: Draft) -> None:
 
 def insert_layers(draft: Draft) -> None:
     """``deepen`` as a graph edit, at the old widths."""
-    draft.deepened = deepen(draft.network, draft.graph, draft.requests.deepen, draft.diagnostics)
+    requests = [request for request in draft.requests.deepen if not factorises(request)]
+    draft.deepened = deepen(draft.network, draft.graph, requests, draft.diagnostics)
 
 
 def reshape_layers(draft: Draft) -> None:
-    """``enlarge`` and ``branch``: old layers in another form."""
+    """``enlarge``, ``branch`` and factorisation: old layers in another form."""
     assert draft.deepened is not None
-    requests = [*draft.requests.enlarge, *draft.requests.branch]
-    draft.reshaped = reshape(draft.deepened.network, requests, draft.diagnostics)
+    factorised = [request for request in draft.requests.deepen if factorises(request)]
+    requests = [*draft.requests.enlarge, *draft.requests.branch, *factorised]
+    draft.reshaped = reshape(draft.deepened.network, draft.graph, requests, draft.diagnostics)
     faults = Faults()
     check_keys(draft.reshaped.network.body, faults)
     faults.check()
@@ -77,20 +83,24 @@ def reshape_layers(draft: Draft) -> None:
 def start_as_identity(draft: Draft) -> None:
     assert draft.deepened is not None
     assert draft.middle is not None
-    draft.inserted = solve_identities(draft.deepened.units, draft.graph, draft.middle, draft.diagnostics)
+    draft.inserted = solve_identities(
+        draft.deepened.units, draft.graph, draft.middle, draft.statistics, draft.diagnostics
+    )
+    check_mirrors(draft.inserted, draft.middle, draft.diagnostics)
 
 
 def settle_widths(draft: Draft) -> None:
     """Tie closure and conflicts: the new size of every Space."""
     assert draft.middle is not None
-    draft.widths = solve(draft.middle, draft.requests.widen, draft.diagnostics)
+    draft.widths = solve(draft.middle, draft.requests.widen, widened_layers(draft.inserted), draft.diagnostics)
+    draft.forms = forms(draft.inserted, draft.widths, draft.diagnostics)
 
 
 def choose_methods(draft: Draft) -> None:
     """The table of every Space that grows."""
     assert draft.middle is not None
     assert draft.widths is not None
-    draft.choices = choose(draft.middle, draft.widths, draft.requests.widen, draft.seed, draft.diagnostics)
+    draft.choices = choose(draft.middle, draft.widths, draft.forms, draft.seed, draft.diagnostics)
     draft.diagnostics.check()
 
 
@@ -105,7 +115,9 @@ def write_plan(draft: Draft) -> None:
     tensors = tensor_plans(
         draft.graph, draft.middle, grown, tables, draft.inserted, draft.reshaped.starts(draft.middle)
     )
-    steps, warnings = make_steps(draft.middle, draft.widths, draft.choices, draft.inserted, draft.reshaped.edits, grown)
+    steps, warnings = make_steps(
+        draft.graph, draft.middle, draft.widths, draft.choices, draft.inserted, draft.reshaped.edits, grown
+    )
     draft.plan = Plan(
         spec=spec_digest(draft.network, draft.grows),
         seed=draft.seed,
@@ -140,13 +152,24 @@ PASSES: tuple[Callable[[Draft], None], ...] = (
 )
 
 
-def make_plan(network: Network, graph: Graph, grows: Sequence[syntax.Grow], *, seed: int = 0) -> Plan:
+def make_plan(
+    network: Network,
+    graph: Graph,
+    grows: Sequence[syntax.Grow],
+    *,
+    seed: int = 0,
+    statistics: Statistics | None = None,
+) -> Plan:
     """The plan of all directives together.
+
+    ``statistics`` are mean and variance per channel of values of the old network on the user's data, by the
+    names of the graph's nodes and inputs (``--calibrate``).
 
     Raises :class:`FptError` with every fault of the directives: paths that match nothing, shrinking,
     frozen units, contradictory widths, methods that are not legal where they are asked for.
     """
-    draft = Draft(network, graph, tuple(grows), seed or next((s for s in map(section_seed, grows) if s is not None), 0))
+    drawn = seed or next((s for s in map(section_seed, grows) if s is not None), 0)
+    draft = Draft(network, graph, tuple(grows), drawn, statistics)
     with paused():
         for step in PASSES:
             step(draft)

@@ -20,6 +20,7 @@ class Stream:
     """The random numbers of one purpose, named by seed and words (a tensor's key, a Space)."""
 
     def __init__(self, seed: int, *words: str) -> None:
+        self.seed = seed
         digest = hashlib.sha256("\0".join((str(seed), *words)).encode()).digest()
         self.key = np.frombuffer(digest[:16], dtype=np.uint64)
 

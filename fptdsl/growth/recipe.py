@@ -34,6 +34,11 @@ class Table:
     split: Literal["equal", "scalar", "element"] = "equal"
     noise: float = 0.0
     scale: float = 1.0
+    signs: tuple[float, ...] = ()
+    """Factors of new units, where they are multiples of the old ones (scaled law): what their writers and
+    shifts are multiplied by.  Empty: all 1."""
+    coefficients: tuple[float, ...] = ()
+    """What readers of each new unit multiply the old weight by, in place of a share.  Empty: shares."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +78,22 @@ class Constant:
 
 @dataclass(frozen=True)
 class Dirac:
-    """The identity of a convolution or linear layer: 1 at the centre of ``[c, c mod per_group]`` (D-1, D-2)."""
+    """The identity of a convolution or linear layer: 1 at the centre of ``[c, c mod per_group]`` (D-1, D-2).
+
+    ``pieces``: each row so many times, for the pieces of a maxout (D-5).
+    """
 
     shape: tuple[int, ...]
     groups: int = 1
+    pieces: int = 1
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """The same few values again and again."""
+
+    values: tuple[float, ...]
+    shape: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -92,17 +109,19 @@ class IdentityNorm:
     """One of the four tensors of a batch norm that is the identity in eval (D-4, S-3).
 
     ``part`` is ``weight``, ``bias``, ``running_mean`` or ``running_var``.  ``statistics``: ``unit`` (mean 0,
-    variance 1) or ``gauss`` (closed form behind the batch norm whose ``weight`` and ``bias`` are named,
-    followed by ReLU; ``shift`` and ``scale`` are their keys).
+    variance 1), ``gauss`` (closed form behind the batch norm whose ``weight`` and ``bias`` are named,
+    followed by ReLU; ``shift`` and ``scale`` are their keys) or ``data`` (``mean`` and ``variance`` as measured).
     """
 
     part: Literal["weight", "bias", "running_mean", "running_var"]
     shape: tuple[int, ...]
     eps: float
-    statistics: Literal["unit", "gauss"] = "unit"
+    statistics: Literal["unit", "gauss", "data"] = "unit"
     scale: str | None = None
     shift: str | None = None
     affine: bool = True
+    mean: tuple[float, ...] = ()
+    variance: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -122,7 +141,25 @@ class Share:
     count: int
 
 
-Start = Union[Source, Constant, Dirac, Fresh, IdentityNorm, Embed, Share]
+@dataclass(frozen=True)
+class Solve:
+    """One of two factors of an old kernel: ``drawn`` is random, the other is solved for (D-10).
+
+    ``first`` and ``second`` are their shapes, in the order of the layers.
+    """
+
+    name: str
+    part: Literal["first", "second"]
+    first: tuple[int, ...]
+    second: tuple[int, ...]
+    drawn: Literal["first", "second"]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.first if self.part == "first" else self.second
+
+
+Start = Union[Source, Constant, Cycle, Dirac, Fresh, IdentityNorm, Embed, Share, Solve]
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,13 @@
-"""``enlarge`` and ``branch``: old layers that get another form (Network Morphism, K-1 and D-12).
+"""``enlarge``, ``branch`` and factorisation: old layers that get another form (Network Morphism, K-1, D-12, D-10).
 
-Both are edits of the tree with new starts for tensors that were there before: a kernel in the middle of a
-larger one, or equal shares of a layer that add up to it.
+All are edits of the tree with new starts for tensors that were there before: a kernel in the middle of a
+larger one, equal shares of a layer that add up to it, or two factors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from math import prod
 from typing import Any, cast
 
 from ..architecture.graph import Graph
@@ -17,7 +16,10 @@ from ..architecture.ops.fields import per_axis
 from ..architecture.tree import Layer, Network, Output, Reuse, Scope, Tree, walk
 from ..diagnostics import Diagnostics
 from ..language import syntax
-from .edit_tree import Keys, replace_nodes
+from .deepening import asked_for
+from .deepening.copies import is_activation
+from .deepening.factor import Factor, Split, split
+from .edit_tree import Insertions, Keys, insert, parents, replace_nodes
 from .plan import Exactness
 from .recipe import Constant, Embed, Share, Source, Start
 from .refusal import Refused
@@ -34,8 +36,6 @@ class Edit:
     start: Callable[[int, str, tuple[int, ...]], Start]
     summary: str
     why: str
-    old_taps: int = 1
-    """Values of the old kernel for each pair of units."""
     exactness: Exactness = "exact"
 
 
@@ -55,11 +55,22 @@ class Reshaped:
         return found
 
 
-def reshape(network: Network, requests: Sequence[Request], diagnostics: Diagnostics) -> Reshaped:
-    """The network with all layers in their new form; a layer named twice is a fault."""
+def factorises(request: Request) -> bool:
+    """Whether a ``deepen`` makes two factors of a layer, in place of inserting one."""
+    method = asked_for(request.method) if isinstance(request.directive, syntax.Deepen) else None
+    return isinstance(method, Factor)
+
+
+def reshape(network: Network, old: Graph, requests: Sequence[Request], diagnostics: Diagnostics) -> Reshaped:
+    """The network with all layers in their new form; a layer named twice is a fault.
+
+    ``network`` has the insertions of ``deepen`` already; ``old`` is the graph before them.
+    """
     by_old = {node.old: node for _, node in walk(network) if node.old is not None}
-    keys = Keys(network)
+    around = parents(network) if any(map(factorises, requests)) else {}
     changed: dict[int, Tree] = {}
+    before: dict[int, list[Tree]] = {}
+    keys = Keys(network)
     edits: list[Edit] = []
     for request in requests:
         for target in request.targets:
@@ -72,7 +83,14 @@ def reshape(network: Network, requests: Sequence[Request], diagnostics: Diagnost
                 if id(node) in changed:
                     raise Refused("F305", f"`{target}` cannot get two new forms at once", "keep one of the two lines")
                 directive = request.directive
-                if isinstance(directive, syntax.Enlarge):
+                tree: Tree
+                if isinstance(directive, syntax.Deepen):
+                    parts = _factorise(request, directive, target, node, around[id(node)], old, network, keys)
+                    before[id(node)] = list(parts.layers[:2])
+                    tree = parts.second
+                    why = "the old kernel is the product of the two, with an identity activation between"
+                    edit = Edit(request, target, parts.layers, parts.start, parts.summary, why)
+                elif isinstance(directive, syntax.Enlarge):
                     tree, edit = _enlarge(request, directive, target, node)
                 else:
                     assert isinstance(directive, syntax.Branch)
@@ -81,6 +99,7 @@ def reshape(network: Network, requests: Sequence[Request], diagnostics: Diagnost
                 edits.append(edit)
             except Refused as refused:
                 diagnostics.add(refused.code, str(refused), request.span, hint=refused.hint)
+    network = insert(network, Insertions(before=before)) if before else network
     return Reshaped(replace_nodes(network, changed) if changed else network, tuple(edits))
 
 
@@ -124,7 +143,55 @@ def _enlarge(request: Request, directive: syntax.Enlarge, target: str, layer: La
         return Embed(key, shape) if suffix == "weight" else Source(key)
 
     summary = f"kernel {_shown(old)} -> {_shown(new)}, padding with it"
-    return enlarged, Edit(request, target, (enlarged,), start, summary, "zeros around the old kernel", prod(old))
+    return enlarged, Edit(request, target, (enlarged,), start, summary, "zeros around the old kernel")
+
+
+# --- factors ---------------------------------------------------------------------------------------
+
+
+def _factorise(
+    request: Request,
+    directive: syntax.Deepen,
+    target: str,
+    layer: Layer,
+    around: tuple[Scope | None, tuple[Tree, ...], int],
+    old: Graph,
+    network: Network,
+    keys: Keys,
+) -> Split:
+    """Two factors; the second keeps the name, so that what takes the layer's value by name still does."""
+    scope, siblings, position = around
+    if directive.by > 1:
+        raise Refused("F323", "`factor=true` makes two layers of one", "`by 1`; grow again for a third factor")
+    if _reused(layer, network):
+        raise Refused("F320", f"`{target}` is used again by `reuse`, so it cannot become two layers")
+    if scope is not None and scope.kind == "repeat":
+        raise Refused("F320", f"`{target}` is numbered by a `repeat`, which has no room for a second layer")
+    numbered = scope is not None and scope.numbered and layer.key is None
+    names: tuple[str | None, str | None] = (None, None)
+    if not numbered:
+        number = 1
+        stem = directive.name or f"{layer.key}_1"
+        while directive.name is None and not keys.free(layer, stem):
+            number += 1
+            stem = f"{layer.key}_{number}"
+        if not keys.free(layer, stem):
+            raise Refused("F324", f"there is a `{stem}` already", "choose another name after `as`")
+        names = (stem, f"{stem}_act")
+        for name in (stem, f"{stem}_act"):
+            keys.take(layer, name)
+    follows = next((n for n in siblings[position + 1 : position + 3] if is_activation(n)), None)
+    region = old.regions[target]
+    assert region.input is not None
+    shape = region.input.shape
+    inputs = shape[-1] if layer.op == "linear" else shape[0]
+    kernel = request.method.mapping.get("kernel") if request.method is not None else None
+    assert follows is None or isinstance(follows, Layer)
+    return split(layer, target, inputs, directive.to, kernel, follows, names)
+
+
+def _reused(layer: Layer, network: Network) -> bool:
+    return any(isinstance(node, Reuse) and node.target == layer.key for _, node in walk(network))
 
 
 # --- branch ----------------------------------------------------------------------------------------
@@ -139,7 +206,7 @@ def _branch(
     network: Network,
 ) -> tuple[Tree, Edit]:
     """A layer as ``into`` parallel layers that add up to it: equal shares, the bias on the first (D-12)."""
-    if any(isinstance(node, Reuse) and node.target == layer.key for _, node in walk(network)):
+    if _reused(layer, network):
         raise Refused("F320", f"`{target}` is used again by `reuse`, so it cannot become several layers")
     lead = layer.key or "main"
     names, number = [lead], 1

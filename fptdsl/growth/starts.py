@@ -1,4 +1,4 @@
-"""What a recipe starts from: an old tensor, a constant, an identity, fresh values, an identity norm."""
+"""What a recipe starts from: an old tensor, a constant, an identity, fresh values, an identity norm, a factor."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from math import erf
 
 import numpy as np
 
+from .factorise import factor
 from .grid import Float64, identity_norm, snap, store, ulp, widen_raw
 from .random import Stream, symmetric
-from .recipe import Constant, Dirac, Embed, Fresh, IdentityNorm, Share, Source, Start
+from .recipe import Constant, Cycle, Dirac, Embed, Fresh, IdentityNorm, Share, Solve, Source, Start
 from .source import Weights, deviation
 
 
@@ -22,11 +23,21 @@ def start_rows(start: Start, rows: np.ndarray, source: Weights, dtype: str | Non
         return _share(start, _old(start.name, rows, source), dtype)
     if isinstance(start, Constant):
         return np.full((len(rows), *start.shape[1:]), start.value)
+    if isinstance(start, Cycle):
+        return np.asarray(np.asarray(start.values)[rows % len(start.values)], dtype=np.float64)
+    if isinstance(start, Solve):
+        return np.asarray(solved(start, source, dtype, stream.seed)[rows])
     if isinstance(start, Dirac):
         return _dirac(start, rows)
     if isinstance(start, Fresh):
         return _fresh(start, rows, source, stream)
     return np.asarray(_identity_norm(start, source, dtype)[rows])
+
+
+def solved(start: Solve, source: Weights, dtype: str | None, seed: int) -> Float64:
+    """A factor of an old kernel, whole; both factors are drawn from the same numbers."""
+    rows = source.shape(start.name)[0]
+    return factor(start, _old(start.name, np.arange(rows), source), Stream(seed, "factor", start.name), dtype)
 
 
 def _old(name: str, rows: np.ndarray, source: Weights) -> Float64:
@@ -54,7 +65,7 @@ def _dirac(start: Dirac, rows: np.ndarray) -> Float64:
     values = np.zeros((len(rows), *start.shape[1:]))
     centre = tuple(size // 2 for size in start.shape[2:])
     for row, channel in enumerate(rows):
-        index = (row, int(channel) % start.shape[1], *centre)
+        index = (row, int(channel) // start.pieces % start.shape[1], *centre)
         values[index] = 1.0
     return values
 
@@ -80,6 +91,9 @@ def _identity_norm(start: IdentityNorm, source: Weights, dtype: str | None) -> F
 
 def _statistics(start: IdentityNorm, source: Weights, dtype: str | None) -> tuple[Float64, Float64]:
     """Mean and variance of what enters the norm, ``[channels]`` each, the mean on the file's grid."""
+    if start.statistics == "data":
+        mean, variance = np.asarray(start.mean), np.maximum(np.asarray(start.variance), 1e-8)
+        return (widen_raw(store(mean, dtype), dtype) if dtype is not None else mean), variance
     if start.statistics == "unit" or start.scale is None or start.shift is None:
         return np.zeros(start.shape), np.ones(start.shape)
     gamma = widen_raw(source.rows(start.scale, 0, start.shape[0]), source.dtype(start.scale))

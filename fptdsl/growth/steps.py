@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
 
 from ..architecture.graph import Graph
 from ..architecture.terms import Space, size, spaces
 from ..language import syntax
 from .choice import Choice
+from .deepening import net2net, r2r
 from .insertions import Inserted
 from .plan import ORDER, Step, Tie
-from .recipe import Embed
 from .requests import Request
 from .reshape import Edit
 from .widths import Group, Widths, groups
 
 LEARNING_RATE = {
-    "net2net": "Net2Net: train on at about 1/10 of the initial learning rate",
-    "r2r": "R2R: train on at about 1/5 of the initial learning rate, with more weight decay",
+    "net2net": net2net.LEARNING_RATE,
+    "r2r": r2r.LEARNING_RATE,
+}
+
+_KINDS: dict[type, Literal["deepen", "enlarge", "branch"]] = {
+    syntax.Deepen: "deepen",
+    syntax.Enlarge: "enlarge",
+    syntax.Branch: "branch",
 }
 
 
 def make_steps(
+    old: Graph,
     middle: Graph,
     widths: Widths,
     choices: Mapping[Space, Choice],
@@ -31,41 +40,54 @@ def make_steps(
 ) -> tuple[tuple[Step, ...], tuple[str, ...]]:
     """Deepening first, as it is planned; then widening.  Second: warnings of the whole plan."""
     steps = [
-        *_deepen_steps(inserted, grown),
-        *_edit_steps(edits, middle),
+        *_deepen_steps(inserted, choices, middle, widths, grown),
+        *_edit_steps(edits, old, middle),
         *_widen_steps(middle, widths, choices, grown),
     ]
     warnings = tuple(dict.fromkeys(advice for step in steps for advice in step.advice))
     return tuple(steps), warnings
 
 
-def _deepen_steps(inserted: list[Inserted], grown: Graph) -> list[Step]:
+def _deepen_steps(
+    inserted: list[Inserted], choices: Mapping[Space, Choice], middle: Graph, widths: Widths, grown: Graph
+) -> list[Step]:
     by_directive: dict[tuple[int, str], list[Inserted]] = {}
     for part in inserted:
-        by_directive.setdefault((id(part.unit.request), part.method), []).append(part)
+        by_directive.setdefault((id(part.unit.request), part.method.using), []).append(part)
     steps = []
     for parts in by_directive.values():
         first = parts[0]
-        names = [node.name for part in parts for node in part.nodes if node.tensors]
         inside = {tensor.name for part in parts for node in part.nodes for tensor in node.tensors.values()}
         added = sum(_product(t.shape) for name, t in grown.tensors.items() if name in inside and not t.buffer)
+        widened = {space: c for space, c in choices.items() if c.request is first.unit.request}
+        told = [*first.method.advice(first.identity), *(a for c in widened.values() for a in c.advice)]
+        kinds = [*(part.exactness for part in parts), *(c.exactness for c in widened.values())]
         steps.append(
             Step(
                 kind="deepen",
                 directive=first.unit.request.text,
                 target=", ".join(dict.fromkeys(part.unit.target for part in parts)),
-                summary=_inserted(parts),
-                method=first.method,
-                exactness=max((part.exactness for part in parts), key=ORDER.index),
-                why=_why(parts),
+                summary=_inserted(parts, grown) if widened or first.method.sets_width else _inserted(parts, None),
+                method=first.method.name,
+                exactness=max(kinds, key=ORDER.index),
+                why="; ".join(dict.fromkeys((_why(parts), *(c.why for c in widened.values())))),
+                ties=_outside(parts, set(widened), middle, widths),
                 parameters=added,
-                advice=_advice(parts, names),
+                advice=tuple(dict.fromkeys((*(a for p in parts[1:] for a in p.method.advice(p.identity)), *told))),
             )
         )
     return steps
 
 
-def _edit_steps(edits: Sequence[Edit], middle: Graph) -> list[Step]:
+def _outside(parts: list[Inserted], widened: set[Space], middle: Graph, widths: Widths) -> tuple[Tie, ...]:
+    """Groups of other layers that the width of an inserted layer widens too."""
+    names = {node.name for part in parts for node in part.nodes}
+    found = [g for g in groups(middle.nodes).values() if set(spaces(g.term)) & widened]
+    others = [Group(g.term, [n for n in g.writers if n.name not in names]) for g in found]
+    return tuple(_tie(group, widened, widths) for group in others if group.writers)
+
+
+def _edit_steps(edits: Sequence[Edit], old: Graph, middle: Graph) -> list[Step]:
     """One step for every directive that gives layers another form."""
     by_directive: dict[int, list[Edit]] = {}
     for edit in edits:
@@ -73,44 +95,42 @@ def _edit_steps(edits: Sequence[Edit], middle: Graph) -> list[Step]:
     steps = []
     for group in by_directive.values():
         first = group[0]
-        enlarges = isinstance(first.request.directive, syntax.Enlarge)
+        kind = _KINDS[type(first.request.directive)]
         steps.append(
             Step(
-                kind="enlarge" if enlarges else "branch",
+                kind=kind,
                 directive=first.request.text,
                 target=", ".join(edit.target for edit in group),
                 summary="; ".join(_few([f"{edit.target}: {edit.summary}" for edit in group], 4)),
                 method="netmorph",
                 exactness=first.exactness,
                 why=first.why,
-                parameters=sum(_gained(edit, middle) for edit in group),
+                parameters=sum(_gained(edit, old, middle) for edit in group),
             )
         )
     return steps
 
 
-def _gained(edit: Edit, middle: Graph) -> int:
+def _gained(edit: Edit, old: Graph, middle: Graph) -> int:
     """Parameters of the layer's new form beyond those that it had."""
-    total = 0
     nodes = {id(node.tree): node for node in middle.nodes}
-    for position, layer in enumerate(edit.layers):
-        for suffix, tensor in nodes[id(layer)].tensors.items():
-            start = edit.start(position, suffix, tensor.shape)
-            if isinstance(start, Embed):
-                # What lies outside the old kernel.
-                total += _product(tensor.shape) - _product(tensor.shape[:2]) * edit.old_taps
-            elif position:
-                total += _product(tensor.shape)
-    return total
+    new = [tensor for layer in edit.layers for tensor in nodes[id(layer)].tensors.values()]
+    had = [tensor for node in old.nodes if node.name == edit.target for tensor in node.tensors.values()]
+    return sum(_product(t.shape) for t in new) - sum(_product(t.shape) for t in had)
 
 
-def _inserted(parts: list[Inserted]) -> str:
+def _inserted(parts: list[Inserted], grown: Graph | None) -> str:
+    """The new layers or blocks; with the widths that were asked for where the grown graph is given."""
     tops = []
     for part in parts:
-        keyed = [node.name for node in part.nodes if node.tensors]
-        tops.append(_common(keyed) if part.unit.residual or not keyed else keyed[0])
-    what = "block" if parts[0].unit.residual else "layer"
-    return f"{len(parts)} new {what}{'s' if len(parts) > 1 else ''}: {', '.join(_few(tops))}"
+        keyed = [node for node in part.nodes if node.tensors]
+        top = _common([node.name for node in keyed]) if part.unit.residual or not keyed else keyed[0].name
+        width = keyed[0].tensors.get("weight") if keyed and not part.unit.residual else None
+        wide = grown.tensors[width.name].shape[0] if grown is not None and width is not None else None
+        tops.append(top if wide is None else f"{top} ({wide} wide)")
+    what = "block" if parts[0].unit.residual else "branch" if parts[0].identity.twins else "layer"
+    plural = "" if len(parts) == 1 else "es" if what == "branch" else "s"
+    return f"{len(parts)} new {what}{plural}: {', '.join(_few(tops))}"
 
 
 def _few(names: list[str], limit: int = 6) -> list[str]:
@@ -130,30 +150,23 @@ def _common(names: list[str]) -> str:
 
 
 def _why(parts: list[Inserted]) -> str:
-    zeroed = [place for part in parts for place in part.identity.zeroed]
-    if zeroed:
-        places = ", ".join(_few([f"`{place}`" for place in zeroed], 3))
-        return f"the branch ends in zero at {places}, so the sum passes its input on"
-    if any(part.identity.eval_only for part in parts):
-        return "identity kernels, and batch norms whose scale undoes their statistics"
-    return "identity kernels, behind an activation that leaves its own values alone"
-
-
-def _advice(parts: list[Inserted], names: list[str]) -> tuple[str, ...]:
-    told = []
-    if parts[0].method in LEARNING_RATE:
-        told.append(LEARNING_RATE[parts[0].method])
-    if any(part.identity.unit_statistics for part in parts):
-        told.append(
-            "an inserted batch norm starts from mean 0 and variance 1, far from its data: the first steps of training "
-            "change the function; `--calibrate DATA.npz` sets it from data"
-        )
-    return tuple(told)
+    """Of all parts together: the places of a method are those of its parts."""
+    whole = replace(
+        parts[0].identity,
+        zeroed=tuple(place for part in parts for place in part.identity.zeroed),
+        cancelled=tuple(place for part in parts for place in part.identity.cancelled),
+        eval_only=any(part.identity.eval_only for part in parts),
+    )
+    return parts[0].method.why(whole)
 
 
 def _widen_steps(middle: Graph, widths: Widths, choices: Mapping[Space, Choice], grown: Graph) -> list[Step]:
     everything = list(groups(middle.nodes).values())
-    requests = {id(c.request): c.request for c in choices.values() if c.request is not None}
+    requests = {
+        id(c.request): c.request
+        for c in choices.values()
+        if c.request is not None and isinstance(c.request.directive, syntax.Widen)
+    }
     steps = []
     for request in sorted(requests.values(), key=lambda r: (r.span.start if r.span else 0, r.text)):
         mine = {space: c for space, c in choices.items() if c.request is request}

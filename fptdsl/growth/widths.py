@@ -52,6 +52,10 @@ class Demand:
     region: Region | None
 
 
+INSERTED = (1 << 20, 0)
+"""The rank of a width that is given with the insertion: more specific than any path."""
+
+
 @dataclass
 class Widths:
     """``sizes``: new sizes of the Spaces that grow.  ``asked``: the demands that were settled, by Space."""
@@ -101,10 +105,13 @@ def groups(nodes: Iterable[Node]) -> dict[tuple[object, ...], Group]:
     return found
 
 
-def solve(graph: Graph, requests: list[Request], diagnostics: Diagnostics) -> Widths:
+def solve(
+    graph: Graph, requests: list[Request], inserted: Iterable[tuple[Request, Node]], diagnostics: Diagnostics
+) -> Widths:
     """The sizes that satisfy all requests; faults (shrinking, frozen, contradictory) to ``diagnostics``.
 
-    ``graph`` holds the insertions of ``deepen`` already; requests name nodes by their old names.
+    ``graph`` holds the insertions of ``deepen`` already; requests name nodes by their old names.  ``inserted``
+    are the new layers of ``deepen ... to M``, which get M units (D-6).
     """
     regions = {r.tree.old if r.tree.old is not None else name: r for name, r in graph.regions.items()}
     everything = groups(graph.nodes)
@@ -116,10 +123,12 @@ def solve(graph: Graph, requests: list[Request], diagnostics: Diagnostics) -> Wi
             if target and region is None:
                 continue
             demands.extend(_demands(graph, everything, request, target, region, widths, diagnostics))
+    demands.extend(_inserted_demands(everything, inserted, diagnostics))
     for demand in _ordered(_decide(demands, diagnostics)):
         _settle(demand, widths, diagnostics)
     if not diagnostics.errors:
-        _follow_templates(graph, everything, widths)
+        told = {leaf for demand in demands if demand.rank == INSERTED for leaf in spaces(demand.group.term)}
+        _follow_templates(graph, everything, widths, told)
     return widths
 
 
@@ -162,6 +171,35 @@ def _demands(
             return []
         return _layer_demands([group], request, target, rank, region, diagnostics)
     return _composite_demands(groups(nodes), request, target, rank, region, widths, diagnostics)
+
+
+def _inserted_demands(
+    everything: dict[tuple[object, ...], Group], inserted: Iterable[tuple[Request, Node]], diagnostics: Diagnostics
+) -> list[Demand]:
+    demands: dict[tuple[object, ...], Demand] = {}
+    for request, node in inserted:
+        directive, term = request.directive, written(node)
+        assert isinstance(directive, syntax.Deepen)
+        assert directive.to is not None
+        assert term is not None
+        group, old = everything[signature(term)], size(term)
+        if directive.to < old:
+            diagnostics.add(
+                "F321",
+                f"`{node.name}` passes on {old} units, and {directive.to} cannot hold them all (rank)",
+                directive.span,
+                hint=f"ask for {old} or more",
+            )
+        elif group.frozen is not None:
+            diagnostics.add(
+                "F304",
+                f"`{node.name}` cannot be {directive.to} wide: {_frozen(group.frozen)}",
+                directive.span,
+                hint="leave `to` out, or deepen a layer before it",
+            )
+        else:
+            demands.setdefault(signature(term), Demand(group, directive.to, request, INSERTED, True, None))
+    return list(demands.values())
 
 
 def _units(node: Node) -> Term | None:
@@ -416,8 +454,10 @@ def _settle(demand: Demand, widths: Widths, diagnostics: Diagnostics) -> None:
         widths.asked[leaf] = demand.request
 
 
-def _follow_templates(graph: Graph, everything: dict[tuple[object, ...], Group], widths: Widths) -> None:
-    """Inserted layers get the final widths of the layers that they are modelled on."""
+def _follow_templates(
+    graph: Graph, everything: dict[tuple[object, ...], Group], widths: Widths, told: set[Space]
+) -> None:
+    """Inserted layers get the final widths of the layers that they are modelled on; ``told`` have theirs."""
     by_old = {node.tree.old: node for node in graph.nodes if node.tree is not None and node.tree.old is not None}
     for group in everything.values():
         node = group.writers[0]
@@ -428,7 +468,7 @@ def _follow_templates(graph: Graph, everything: dict[tuple[object, ...], Group],
         if term is None:
             continue
         wanted = widths.sizes.size(term)
-        if wanted > widths.sizes.size(group.term):
+        if wanted > widths.sizes.size(group.term) and not told & set(spaces(group.term)):
             try:
                 widths.sizes.grow(group.term, wanted, None)
             except (Indivisible, Contradiction):

@@ -47,10 +47,14 @@ class NetMorphWiden(Options):
 
 
 class NetMorphDeepen(Options):
-    """``parametric``: an activation that starts as the identity (D-11); ``paired``: D-7; ``factor``: D-10."""
+    """``parametric``: an activation that starts as the identity (D-11); ``paired``: D-7; ``factor``: D-10.
+
+    ``kernel`` is that of the first factor of a convolution; left out: 1, or the whole where 1 does not do.
+    """
 
     activation: Literal["parametric", "paired"] = "parametric"
     factor: bool = False
+    kernel: Annotated[int, Field(ge=1, le=1024)] | None = None
 
 
 class R2RWiden(Options):

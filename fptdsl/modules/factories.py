@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from torch import nn
+import torch
+from torch import fx, nn
 
 from ..architecture.graph import Node
 from ..architecture.ops.fields import per_axis
@@ -37,7 +38,8 @@ def _sized(layer: type[nn.Module]) -> Factory:
 
 
 def _linear(node: Node) -> nn.Module:
-    return nn.Linear(node.inputs[0].shape[-1], **_given(node))
+    args: Any = node.args
+    return nn.Linear(node.inputs[0].shape[-1], args.out_features, args.bias)
 
 
 def _groupnorm(node: Node) -> nn.Module:
@@ -48,6 +50,7 @@ def _normalised(node: Node) -> dict[str, Any]:
     """The arguments of a layer norm, with the size of its axis for the axis."""
     given = _given(node)
     dim: int = given.pop("dim")
+    given.pop("unit_offset", None)
     return {"normalized_shape": node.inputs[0].shape[dim - 1 if dim > 0 else dim], **given}
 
 
@@ -57,6 +60,25 @@ def _recurrent(layer: type[nn.Module]) -> Factory:
 
 def _stochastic_depth(node: Node) -> nn.Module:
     return nn.Dropout(node.args.p)  # type: ignore[attr-defined]
+
+
+def _parametric(node: Node) -> nn.Module:
+    """``lerp(f(x), x, weight)``, which is ``x`` to the bit where the weight is 1."""
+    from .functions import FUNCTIONS
+
+    args: Any = node.args
+    root = nn.Module()
+    root.register_parameter("weight", nn.Parameter(torch.full((1,), float(args.init))))
+    code = fx.Graph()
+    value, weight = code.placeholder("input"), code.get_attr("weight")
+    inner = Node(node.name, args.activation, args.inner(), node.inputs, node.output, None)
+
+    def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> fx.Node:
+        return code.call_function(function, args, kwargs)
+
+    bent = FUNCTIONS[args.activation](call, inner, [value])
+    code.output(code.call_function(torch.lerp, (bent, value, weight)))
+    return fx.GraphModule(root, code, class_name="Parametric")
 
 
 def _pool_to(layer: type[nn.Module]) -> Factory:
@@ -101,6 +123,7 @@ MODULES: dict[str, Factory] = {
     "relu6": _plain(nn.ReLU6),
     "leaky_relu": _plain(nn.LeakyReLU),
     "prelu": _plain(nn.PReLU),
+    "parametric": _parametric,
     "elu": _plain(nn.ELU),
     "selu": _plain(nn.SELU),
     "mish": _plain(nn.Mish),

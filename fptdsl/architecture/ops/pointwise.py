@@ -93,7 +93,7 @@ class PRelu(Pointwise):
         return super().lower(at, args, inputs)
 
 
-_ARGUMENTS: dict[str, type[Args]] = {
+ARGUMENTS: dict[str, type[Args]] = {
     "leaky_relu": LeakyReluArgs,
     "elu": EluArgs,
     "softplus": SoftplusArgs,
@@ -126,7 +126,7 @@ def _declare(name: str) -> type[Operation]:
         "__doc__": f"Pointwise: {_FORMULAS[name]}.",
         "__module__": __name__,
         "name": name,
-        "Args": _ARGUMENTS.get(name, Args),
+        "Args": ARGUMENTS.get(name, Args),
         "activation": name,
         "keeps_zero": ACTIVATIONS[name].zero_at_zero,
         "keeps_range": name == "identity",

@@ -1,0 +1,53 @@
+"""An inserted part as a method of deepening sees it: its nodes in the graph, and the network around it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..architecture.graph import Graph, Node, Value, key_of
+from ..architecture.terms import Space
+from .facts import Facts
+from .identity import Identity, Solver, Surroundings
+from .recipe import Constant, Fresh, Start
+from .vanish import PairSolver
+
+DEFAULTS = {"scale": 1.0, "variance": 1.0, "slope": 0.25}
+"""What torch gives new tensors that are not kernels, where it is not zero."""
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """``source`` comes in, ``output`` leaves; ``bn`` is where statistics of norms come from (D-4)."""
+
+    graph: Graph
+    nodes: list[Node]
+    source: Value
+    output: Value
+    around: Surroundings
+    facts: Mapping[Space, Facts]
+    bn: str = "auto"
+
+    def solve(self, *, mirrored: bool = False) -> Identity:
+        """The identity by kernels of ones and zeros, and branches of zeros."""
+        solver = Solver(self.source, self.nodes, self.around, bn=self.bn, mirrored=mirrored)
+        solver.equal(self.output)
+        return solver.found
+
+    def solve_by_pairs(self) -> Identity:
+        """The identity with branches that cancel (D-8)."""
+        solver = PairSolver(self.source, self.nodes, self.around, bn=self.bn)
+        solver.facts = self.facts
+        solver.equal(self.output)
+        return solver.found
+
+    def free(self, node: Node, suffix: str, *, standard: bool = False) -> Start:
+        """What the law leaves free: kernels like those of the template, the rest as torch makes it.
+
+        ``standard``: kernels as torch makes them too.
+        """
+        tensor = node.tensors[suffix]
+        if tensor.init == "kernel":
+            like = key_of(node.tree.like, suffix) if node.tree is not None and node.tree.like else None
+            return Fresh(tensor.shape, like if like in self.around.known and not standard else None)
+        return Constant(DEFAULTS.get(tensor.init, 0.0), tensor.shape)
