@@ -27,7 +27,7 @@ def graph_of(spec: str, settings: Settings) -> Graph:
 
 
 # Counts that torchvision's and timm's pages give; for U-Net that of milesial's README (31.0M) to the digit,
-# for the pre-activation ResNet-164 the 1.7M of the paper.
+# for the pre-activation ResNet-164 the 1.7M of the paper; those of maxout and text are their classes'.
 PUBLISHED: list[tuple[str, Settings, Callable[..., nn.Module], Settings, int]] = [
     ("squeezenet", {}, reference.SqueezeNet, {}, 1_248_424),
     ("squeezenet", {"version": "1_1"}, reference.SqueezeNet, {"version": "1_1"}, 1_235_496),
@@ -49,6 +49,13 @@ PUBLISHED: list[tuple[str, Settings, Callable[..., nn.Module], Settings, int]] =
     ("senet", {}, reference.SeResNet, {}, 28_088_024),
     ("preact_resnet", {}, reference.PreActResNet, {}, 1_703_258),
     ("unet", {}, reference.UNet, {}, 31_037_698),
+    ("convnext", {}, reference.ConvNeXt, {}, 28_589_128),
+    ("convnext", {"width": 128, "blocks3": 27}, reference.ConvNeXt, {"width": 128, "blocks": (3, 3, 27, 3)},
+     88_591_464),
+    ("mlp_mixer", {}, reference.MlpMixer, {}, 59_880_472),
+    ("maxout_mlp", {}, reference.MaxoutMlp, {}, 1_233_610),
+    ("lstm_text", {}, reference.LstmText, {}, 2_893_442),
+    ("gru_text", {}, reference.GruText, {}, 2_177_154),
 ]  # fmt: skip
 
 
@@ -140,6 +147,25 @@ SMALL = [
     Small("unet", {"width": 2, "size": 32}, reference.UNet, {"width": 2}, (3, 32, 32), grown={"width": 4}),
     Small("unet", {"width": 2, "size": 32}, reference.UNet, {"width": 2}, (3, 32, 32),
           "widen * by 2x using net2net", {"width": 4}),
+    Small("convnext", {"width": 4, "size": 32, "num_classes": 5, "blocks1": 2, "blocks2": 1, "blocks3": 1,
+                       "blocks4": 1},
+          reference.ConvNeXt, {"width": 4, "num_classes": 5, "blocks": (2, 1, 1, 1)}, (3, 32, 32), grown={"width": 8}),
+    Small("convnext", {"width": 4, "size": 32, "num_classes": 5, "blocks1": 2, "blocks2": 1, "blocks3": 1,
+                       "blocks4": 1},
+          reference.ConvNeXt, {"width": 4, "num_classes": 5, "blocks": (2, 1, 1, 1)}, (3, 32, 32),
+          "widen features.*.*.block.3 by 1.5x; deepen features.5 by 2", {"hidden": 6, "blocks": (2, 1, 3, 1)}),
+    Small("mlp_mixer", {"width": 6, "depth": 2, "tokens": 5, "channels": 7, "patch": 4, "size": 16},
+          reference.MlpMixer, {"width": 6, "depth": 2, "tokens": 5, "channels": 7, "patch": 4, "size": 16},
+          (3, 16, 16), "widen * by 2x; deepen blocks by 1 at start",
+          {"width": 12, "depth": 3, "tokens": 10, "channels": 14}),
+    Small("maxout_mlp", {"inputs": 12, "units": 6, "pieces": 3}, reference.MaxoutMlp,
+          {"inputs": 12, "units": 6, "pieces": 3}, (12,), grown={"units": 12}),
+    Small("lstm_text", {"vocabulary": 20, "width": 5, "hidden": 6}, reference.LstmText,
+          {"vocabulary": 20, "width": 5, "hidden": 6}, (20, 7), "widen lstm to 9; widen embedding to 8",
+          {"width": 8, "hidden": 9}),
+    Small("gru_text", {"vocabulary": 20, "width": 5, "hidden": 6}, reference.GruText,
+          {"vocabulary": 20, "width": 5, "hidden": 6}, (20, 7), "widen gru hidden_size by 3 using net2net",
+          {"hidden": 9}),
 ]  # fmt: skip
 
 
@@ -158,6 +184,8 @@ def test_computes_and_grows_as_the_class(small: Small) -> None:
     built.load_state_dict(old.state_dict(), strict=True)
     state = {key: value.clone() for key, value in old.state_dict().items()}
     x = torch.randn(2, *small.shape, dtype=torch.float64)
+    if "text" in small.spec:  # Tokens below the first size, as many as the second.
+        x = torch.randint(small.shape[0], (2, small.shape[1]))
     plan = plan_of(small.spec, small.growth, settings=small.settings)
     new = small.network(**{**small.arguments, **small.grown}).eval()
     new.load_state_dict(grown_state(plan, state), strict=True)
