@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..diagnostics import Diagnostic, FptError
+from .folders import RECEIPT
 from .reading import Spec, read_spec
 from .results import PlanResult, VerificationFailed
 
@@ -56,7 +57,9 @@ def certify_files(old_spec: str | Path, old: Spec, before: Checkpoint, new: Spec
 
 
 def receipt_beside(checkpoint: Path) -> Path:
-    """``NAME.receipt.json`` of ``NAME.pt``, as ``apply`` names it."""
+    """``NAME.receipt.json`` of ``NAME.pt``, or the one in a folder, as ``apply`` names it."""
+    if checkpoint.is_dir():
+        return checkpoint / RECEIPT
     return checkpoint.with_name(checkpoint.stem + ".receipt.json")
 
 
@@ -68,7 +71,10 @@ def _remade(old_spec: str | Path, old: Spec, new: Spec, path: Path) -> tuple[Pla
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         given, seed, digest = found["given"], found["seed"], found["spec"]["digest"]
-        read = read_spec(old_spec, model=given["model"], grow=given["grow"], settings=given["settings"])
+        folder = None if old.config is None else old.config.path.parent
+        read = read_spec(
+            old_spec, model=given["model"], grow=given["grow"], settings=given["settings"], checkpoint=folder
+        )
         plan = make_plan(read.network, read.graph, read.document.grows, seed=seed)
     except FileNotFoundError:
         return None, f"which unit is which is not known without a plan, and there is no receipt {path.name}"

@@ -16,8 +16,8 @@ RECEIPT = "growth.receipt.json"
 def check_folder(output: Path, *, inputs: Iterable[Path] = (), force: bool = False) -> None:
     """Raise ``FptError`` where the folder ``output`` must not be written.
 
-    F600 exists (unless ``force`` and it is a model's folder), F601 is, holds or lies in an input, F602 exists and is
-    not a model's folder, F603 its parent does not exist.
+    F600 exists (unless ``force``), F601 is, holds or lies in an input, F602 exists and is not a model's folder (even with
+    ``force``), F603 its parent does not exist.
     """
     found = Diagnostics()
     name = str(output)
@@ -38,15 +38,15 @@ def check_folder(output: Path, *, inputs: Iterable[Path] = (), force: bool = Fal
               hint or f"make it first: mkdir -p {output.parent}")  # fmt: skip
     if not os.path.lexists(output):
         return
-    if not force:
-        hint = "choose another name with -o, or replace it with --force"
-        _fail("F600", output, f"the output `{name}` exists already", hint)
     if output.is_symlink() or not output.is_dir():
         message = f"the output is a folder as the input is, and `{name}` is a file"
         _fail("F602", output, message, "choose another name with -o")
     if not _is_model(output):
         message = f"`{name}` is a folder that holds no model, so it is not replaced"
         _fail("F602", output, message, "choose another name with -o, or remove it yourself")
+    if not force:
+        hint = "choose another name with -o, or replace it with --force"
+        _fail("F600", output, f"the output `{name}` exists already", hint)
 
 
 def _is_model(folder: Path) -> bool:

@@ -71,7 +71,7 @@ def _no_weights(folder: Path, names: list[str]) -> FptError:
     weights = [name for name in names if name.endswith((".safetensors", ".bin", ".pt", ".pth", ".th", ".ckpt"))]
     hint = f"a folder in the Hugging Face layout holds one of {', '.join(f'`{name}`' for name in LAYOUTS)}, or shards"
     if weights:
-        hint = did_you_mean(weights[0], LAYOUTS) or f"give the file itself: `{folder / weights[0]}`"
+        hint = f"give the file itself: `{folder / weights[0]}`"
     message = f"the folder `{folder}` holds no weights under the usual names"
     return FptError(Diagnostic("F430", message, hint=hint, path=str(folder)))
 

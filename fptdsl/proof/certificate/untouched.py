@@ -28,8 +28,9 @@ def check_presence(plan: Plan, before: Tensors, after: Tensors, ledger: Ledger) 
             complete = False
         elif tensor.source is not None and tensor.source in before:
             _same_dtype(tensor, before, after, ledger)
+    second = _second_names(after, plan.new)
     for name in _names(after):
-        if name not in plan.new.tensors:
+        if name not in plan.new.tensors and name not in second:
             ledger.find(name, "C4", "the grown network has no such tensor")
     return complete
 
@@ -42,6 +43,12 @@ def _same_dtype(tensor: TensorPlan, before: Tensors, after: Tensors, ledger: Led
 
 def _names(tensors: Tensors) -> Iterable[str]:
     return tensors if isinstance(tensors, Iterable) else ()
+
+
+def _second_names(tensors: Tensors, graph: Graph) -> set[str]:
+    """Keys that the spec declares, or the file holds, as the same tensor as a described one."""
+    groups: Iterable[tuple[str, ...]] = getattr(tensors, "aliases", ())
+    return {name for group in groups if any(other in graph.tensors for other in group) for name in group}
 
 
 def check_untouched(plan: Plan, before: Tensors, after: Tensors, ledger: Ledger) -> None:
