@@ -76,7 +76,7 @@ class _Editor:
         regions = [self.graph.regions[target] for target in targets]
         if len(targets) == 1 and not targets[0]:
             raise Refused("F320", "`deepen *` would deepen the whole model at once", "name a stage, block or layer")
-        tree = regions[0].tree
+        tree = _repeated(regions[0].tree)
         if len(regions) == 1 and isinstance(tree, Scope) and (tree.kind == "repeat" or _alike(tree)):
             self._elements(request, directive, regions[0], tree)
         else:
@@ -260,6 +260,16 @@ class _Editor:
             return key
 
         return fresh
+
+
+def _repeated(tree: Tree) -> Tree:
+    """The ``repeat`` that is all there is in a block or group, else the tree itself."""
+    inner = tree
+    while isinstance(inner, Scope) and inner.kind in ("block", "group") and len(inner.children) == 1:
+        inner = inner.children[0]
+        if inner.key is not None:
+            return tree
+    return inner if isinstance(inner, Scope) and inner.kind == "repeat" else tree
 
 
 def _alike(tree: Scope) -> bool:
