@@ -7,7 +7,6 @@ from ..random import Stream
 from ..recipe import Table
 from .base import Illegal, Method, Options, donors, illegal_for_new_classes
 
-
 FLAT_AT_ZERO = frozenset({"relu", "relu6"})
 """Activations whose gradient at exactly zero is zero in torch."""
 
@@ -67,8 +66,8 @@ class NetMorph(Method):
         flat = facts.first_pointwise(FLAT_AT_ZERO)
         if flat is not None:
             told.append(
-                f"units that start at zero never learn behind `{flat.detail}` (`{flat.where}`), whose gradient there is "
-                "zero: use `netmorph(zero=out)`"
+                f"units that start at zero never learn behind `{flat.detail}` (`{flat.where}`), which has no gradient "
+                "there: use `netmorph(zero=out)`"
             )
         if "batchnorm" in facts.kinds():
             told.append(
