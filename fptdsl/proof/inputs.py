@@ -10,7 +10,7 @@ from zlib import crc32
 import torch
 from torch import Tensor
 
-from ..architecture.graph import Graph
+from ..architecture.graph import Graph, Value
 
 SEEDS = (0, 1)
 ROWS = (2, 16)
@@ -56,8 +56,14 @@ def random_sample(graph: Graph, seed: int, batch: int, *, full: bool = True) -> 
         if value.dtype == "float":
             inputs[name] = torch.randn(shape, generator=generator)
         else:
-            inputs[name] = torch.randint(0, TOKENS, shape, generator=generator)
+            inputs[name] = torch.randint(0, _tokens(graph, value), shape, generator=generator)
     return Sample("random", batch, inputs, seed, full=full)
+
+
+def _tokens(graph: Graph, value: Value) -> int:
+    """How many integers a value may hold: as many as the shortest table has rows that it looks up."""
+    readers = [node for node in graph.nodes if node.op == "embedding" and value in node.inputs]
+    return min((node.tensors["weight"].shape[0] for node in readers), default=TOKENS)
 
 
 def _normalises_over_the_batch(graph: Graph) -> bool:
