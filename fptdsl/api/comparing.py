@@ -27,6 +27,7 @@ def diff(
     settings: Mapping[str, Any] | None = None,
     new_settings: Mapping[str, Any] | None = None,
     seed: int | None = None,
+    calibrate: str | Path | None = None,
     progress: Progress | None = None,
 ) -> DiffResult:
     """The parameter changes of a spec's growth; with four files, the differences of two checkpoints."""
@@ -35,7 +36,7 @@ def diff(
     if new_spec is None or new_checkpoint is None or checkpoint is None:
         if new_spec is not None or new_checkpoint is not None:
             raise TypeError("diff compares OLD_SPEC, OLD_CHECKPOINT, NEW_SPEC, NEW_CHECKPOINT, or plans SPEC")
-        planned = plan(spec, checkpoint, model=model, grow=grow, settings=settings, seed=seed)
+        planned = plan(spec, checkpoint, model=model, grow=grow, settings=settings, seed=seed, calibrate=calibrate)
         return DiffResult({**planned.document, "kind": "diff"})
     from .opening import open_fitting
     from .reading import read_spec

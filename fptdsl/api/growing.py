@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..diagnostics import Diagnostic
+from .calibrating import measured
 from .certifying import certified, learning, require_certificate
 from .clock import Clock
 from .folders import new_fields, write_companions
@@ -37,6 +38,7 @@ def apply(
     grow: str | Sequence[str] = (),
     settings: Mapping[str, Any] | None = None,
     seed: int | None = None,
+    calibrate: str | Path | None = None,
     probe: str | Path | None = None,
     force: bool = False,
     progress: Progress | None = None,
@@ -44,7 +46,8 @@ def apply(
     """Grow a checkpoint: plan, transform, verify, and publish it with its spec and receipt.
 
     The outputs are there all or not at all; the checkpoint comes last.  Without directives nothing is
-    written.  ``plan`` applies a saved plan as it is; ``probe`` verifies on real inputs too.
+    written.  ``plan`` applies a saved plan as it is; ``probe`` verifies on real inputs too; ``calibrate`` is
+    data for the statistics of inserted batch norms.
 
     Raises:
         StalePlan: the saved plan no longer fits.
@@ -56,6 +59,7 @@ def apply(
     saved = None if plan is None else read_plan(plan)
     if saved is not None:
         model, grow, settings, seed = saved.given(model=model, grow=texts(grow), settings=settings, seed=seed)
+        calibrate = saved.data(calibrate)
     with clock("plan"):
         read = read_spec(spec, model=model, grow=grow, settings=settings, checkpoint=checkpoint)
         if saved is not None:
@@ -64,7 +68,8 @@ def apply(
         source = open_fitting(source_path, read, saved)
     with source:
         with clock("plan"):
-            made = planned(read, source, seed=seed, given=given(spec, model, grow, settings))
+            data = given(spec, model, grow, settings, calibrate)
+            made = planned(read, source, seed=seed, given=data, statistics=measured(read, source, calibrate))
         if saved is not None:
             saved.check_plan(made.document)
         if not made.steps:
@@ -81,7 +86,8 @@ def apply(
         outputs = outputs_for(source_path, None if out is None else Path(out))
         if not source_path.is_dir():
             check_container(outputs.checkpoint, source.container)
-        inputs = [source_path, *read.files, *(Path(path) for path in (probe, plan, model) if path is not None)]
+        others = (probe, plan, model, calibrate)
+        inputs = [source_path, *read.files, *(Path(path) for path in others if path is not None)]
         return _publish(made, read, source, outputs, inputs, probe=probe, force=force, progress=progress, clock=clock)
 
 

@@ -7,11 +7,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .calibrating import facts_of_data, measured
 from .reading import Spec, read_spec, texts
 from .results import PlanResult
 
 if TYPE_CHECKING:
     from ..checkpoint import Checkpoint
+    from ..growth.identity import Statistics
 
 
 def plan(
@@ -23,11 +25,13 @@ def plan(
     grow: str | Sequence[str] = (),
     settings: Mapping[str, Any] | None = None,
     seed: int | None = None,
+    calibrate: str | Path | None = None,
     force: bool = False,
 ) -> PlanResult:
     """Plan the growth of a spec; nothing but ``out`` is written.
 
     With a checkpoint its tensors are held against the spec, and bytes are counted in its dtypes.
+    ``calibrate`` is data (``.npz``) for the statistics of inserted batch norms; it needs the checkpoint.
     ``out`` saves the document for ``apply(..., plan=out)``; ``force`` overwrites an older one.
 
     Raises:
@@ -40,8 +44,12 @@ def plan(
             from .opening import open_fitting
 
             # The values of a folder may be a hundred gigabytes, and a plan does not depend on them.
-            source = stack.enter_context(open_fitting(checkpoint, read, values=not Path(checkpoint).is_dir()))
-        result = planned(read, source, seed=seed, given=given(spec, model, grow, settings))
+            values = calibrate is not None or not Path(checkpoint).is_dir()
+            source = stack.enter_context(open_fitting(checkpoint, read, values=values))
+        statistics = measured(read, source, calibrate)
+        result = planned(
+            read, source, seed=seed, given=given(spec, model, grow, settings, calibrate), statistics=statistics
+        )
     if out is not None:
         from .saved import save_plan
 
@@ -51,7 +59,11 @@ def plan(
 
 
 def given(
-    spec: str | Path, model: str | Path | None, grow: str | Sequence[str], settings: Mapping[str, Any] | None
+    spec: str | Path,
+    model: str | Path | None,
+    grow: str | Sequence[str],
+    settings: Mapping[str, Any] | None,
+    calibrate: str | Path | None = None,
 ) -> dict[str, Any]:
     """What the user gave besides the spec's own text, so that a saved plan can be made again."""
     return {
@@ -59,10 +71,18 @@ def given(
         "model": None if model is None else str(model),
         "grow": list(texts(grow)),
         "settings": dict(settings or {}),
+        **facts_of_data(calibrate),
     }
 
 
-def planned(read: Spec, source: Checkpoint | None, *, seed: int | None, given: Mapping[str, Any]) -> PlanResult:
+def planned(
+    read: Spec,
+    source: Checkpoint | None,
+    *,
+    seed: int | None,
+    given: Mapping[str, Any],
+    statistics: Statistics | None = None,
+) -> PlanResult:
     """The plan of a spec that has been read, and its document."""
     from ..architecture.collector import paused
     from ..growth import make_plan
@@ -72,7 +92,7 @@ def planned(read: Spec, source: Checkpoint | None, *, seed: int | None, given: M
 
     config = None
     with paused():
-        made = make_plan(read.network, read.graph, read.document.grows, seed=seed or 0)
+        made = make_plan(read.network, read.graph, read.document.grows, seed=seed or 0, statistics=statistics)
         drawn = document(made, None if source is None else source.known_dtypes)
     if source is not None:
         drawn["warnings"] += [warning.message for warning in source.warnings]

@@ -61,6 +61,16 @@ class SavedPlan:
             )
         return model or given["model"], given["grow"], given["settings"], self.document["seed"]
 
+    def data(self, calibrate: str | Path | None) -> str | Path | None:
+        """The calibration data of the plan; that it has changed since makes the plan stale."""
+        from .calibrating import facts_of_data
+
+        known = self.document["given"].get("calibrate")
+        path = calibrate if calibrate is not None else known["path"] if isinstance(known, dict) else None
+        if path is not None and facts_of_data(path)["calibrate"]["sha256"] != (known or {}).get("sha256"):
+            raise self._stale("the calibration data is not that of the plan")
+        return path
+
     def check_spec(self, read: Spec) -> None:
         """Whether the spec and its directives still say the same."""
         from ..growth.digest import spec_digest

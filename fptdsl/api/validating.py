@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from .calibrating import measured
 from .planning import given, planned
 from .reading import read_spec, texts
 from .results import ValidateResult
@@ -20,6 +21,7 @@ def validate(
     grow: str | Sequence[str] = (),
     settings: Mapping[str, Any] | None = None,
     seed: int | None = None,
+    calibrate: str | Path | None = None,
     plan: str | Path | None = None,
 ) -> ValidateResult:
     """Check a spec and that its growth can be planned.
@@ -36,6 +38,7 @@ def validate(
 
         saved = read_plan(plan)
         model, grow, settings, seed = saved.given(model=model, grow=texts(grow), settings=settings, seed=seed)
+        calibrate = saved.data(calibrate)
     read = read_spec(spec, model=model, grow=grow, settings=settings, checkpoint=checkpoint)
     if saved is not None:
         saved.check_spec(read)
@@ -45,7 +48,8 @@ def validate(
             from .opening import open_fitting
 
             source = stack.enter_context(open_fitting(checkpoint, read, saved))
-        result = planned(read, source, seed=seed, given=given(spec, model, grow, settings))
+        data = given(spec, model, grow, settings, calibrate)
+        result = planned(read, source, seed=seed, given=data, statistics=measured(read, source, calibrate))
     if saved is not None:
         saved.check_plan(result.document)
     return ValidateResult(_document(result.document, read.graph.parameters(), fits=saved is not None or None))

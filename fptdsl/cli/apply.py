@@ -22,6 +22,7 @@ def apply(
     model: options.Model = None,
     set_: options.Set = None,
     seed: options.Seed = None,
+    calibrate: options.Calibrate = None,
     probe: options.Probe = None,
     force: options.Force = False,
     full: options.Full = False,
@@ -33,5 +34,6 @@ def apply(
 
     return run(
         api.apply, spec, checkpoint, out=out, plan=plan, grow=grow or (), model=model,
-        settings=options.settings(set_), seed=seed, probe=probe, force=force, bar=True, as_json=json, full=full,
+        settings=options.settings(set_), seed=seed, calibrate=calibrate, probe=probe, force=force,
+        bar=True, as_json=json, full=full,
     )  # fmt: skip

@@ -21,6 +21,7 @@ def diff(
     model: options.Model = None,
     set_: options.Set = None,
     seed: options.Seed = None,
+    calibrate: options.Calibrate = None,
     full: options.Full = False,
     json: options.Json = False,
 ) -> int:
@@ -30,9 +31,9 @@ def diff(
 
     if new_spec is not None and new_checkpoint is None:
         raise typer.BadParameter("give OLD_SPEC OLD_CHECKPOINT NEW_SPEC NEW_CHECKPOINT, or SPEC [CHECKPOINT]")
-    if new_spec is not None and (grow or model or seed is not None):
-        raise typer.BadParameter("--grow, --model and --seed are for SPEC [CHECKPOINT] alone")
+    if new_spec is not None and (grow or model or calibrate or seed is not None):
+        raise typer.BadParameter("--grow, --model, --calibrate and --seed are for SPEC [CHECKPOINT] alone")
     return run(
         api.diff, spec, checkpoint, new_spec, new_checkpoint, grow=grow or (), model=model,
-        settings=options.settings(set_), seed=seed, bar=True, as_json=json, full=full,
+        settings=options.settings(set_), seed=seed, calibrate=calibrate, bar=True, as_json=json, full=full,
     )  # fmt: skip

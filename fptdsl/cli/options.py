@@ -31,6 +31,10 @@ Probe = Annotated[
     Path | None,
     typer.Option("--probe", metavar="FILE.npz", help="Verify on these inputs too; may hold the expected outputs."),
 ]
+Calibrate = Annotated[
+    Path | None,
+    typer.Option("--calibrate", metavar="DATA.npz", help="Data for the statistics of inserted batch norms."),
+]
 SavedPlan = Annotated[Path | None, typer.Option("--plan", metavar="PLAN.json", help="A plan made by plan --out.")]
 
 

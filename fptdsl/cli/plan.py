@@ -20,6 +20,7 @@ def plan(
     model: options.Model = None,
     set_: options.Set = None,
     seed: options.Seed = None,
+    calibrate: options.Calibrate = None,
     force: options.Force = False,
     full: options.Full = False,
     json: options.Json = False,
@@ -30,5 +31,5 @@ def plan(
 
     return run(
         api.plan, spec, checkpoint, out=out, grow=grow or (), model=model, settings=options.settings(set_), seed=seed,
-        force=force, as_json=json, full=full,
+        calibrate=calibrate, force=force, as_json=json, full=full,
     )  # fmt: skip

@@ -13,6 +13,7 @@ def validate(
     model: options.Model = None,
     set_: options.Set = None,
     seed: options.Seed = None,
+    calibrate: options.Calibrate = None,
     full: options.Full = False,
     json: options.Json = False,
 ) -> int:
@@ -22,5 +23,5 @@ def validate(
 
     return run(
         api.validate, spec, checkpoint, plan=plan, grow=grow or (), model=model, settings=options.settings(set_),
-        seed=seed, as_json=json, full=full,
+        seed=seed, calibrate=calibrate, as_json=json, full=full,
     )  # fmt: skip

@@ -38,8 +38,7 @@ def _sized(layer: type[nn.Module]) -> Factory:
 
 
 def _linear(node: Node) -> nn.Module:
-    args: Any = node.args
-    return nn.Linear(node.inputs[0].shape[-1], args.out_features, args.bias)
+    return nn.Linear(node.inputs[0].shape[-1], **_given(node))
 
 
 def _groupnorm(node: Node) -> nn.Module:
@@ -73,7 +72,9 @@ def _parametric(node: Node) -> nn.Module:
     value, weight = code.placeholder("input"), code.get_attr("weight")
     inner = Node(node.name, args.activation, args.inner(), node.inputs, node.output, None)
 
-    def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> fx.Node:
+    def call(function: Callable[..., Any] | str, *args: Any, **kwargs: Any) -> fx.Node:
+        if isinstance(function, str):
+            return code.call_method(function, args, kwargs)
         return code.call_function(function, args, kwargs)
 
     bent = FUNCTIONS[args.activation](call, inner, [value])

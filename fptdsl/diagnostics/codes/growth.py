@@ -16,6 +16,7 @@ CODES: dict[str, str] = {
     "F322": "inserting where the shape changes",
     "F323": "position of an insertion",
     "F324": "name of an inserted layer",
+    "F325": "calibration without a checkpoint",
     "F330": "requirement not met",
     "F340": "plan disagrees with the grown network",
     "F350": "grown spec not writable",
