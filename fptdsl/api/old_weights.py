@@ -33,11 +33,13 @@ def _kept(tensor: TensorPlan, tables: dict[str, Table], before: Checkpoint, afte
     old = before.rows(name, 0, (before.shape(name) or (1,))[0])
     new = after.rows(tensor.name, 0, (tensor.new_shape or (1,))[0])
     recipe = tensor.recipe
-    if recipe is not None and isinstance(recipe.start, Source):
+    if recipe is not None:
+        if not isinstance(recipe.start, Source):
+            return True  # another form, or drawn afresh, as the plan says
         for axis, term in enumerate(recipe.axes):
             here = axis_map(term, tables)
             places = np.flatnonzero(here.source >= 0)
-            if len(places) != here.old:
-                return True  # copies
+            if len(places) != here.old or here.sign is not None or here.coefficient is not None:
+                return True  # copies, or multiples
             new = np.take(new, places[np.argsort(here.source[places])], axis=axis)
     return old.dtype == new.dtype and old.tobytes() == np.ascontiguousarray(new).tobytes()

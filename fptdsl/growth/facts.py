@@ -17,6 +17,8 @@ class Facts:
     space: Space
     events: list[Event] = field(default_factory=list)
     tensors: list[tuple[Tensor, Role]] = field(default_factory=list)
+    ops: set[str] = field(default_factory=set)
+    """Operations that the units go through, by name."""
     grouped: bool = False
     """It counts the groups of a grouped convolution: each group reads its own units."""
     leak: Event | None = None
@@ -49,6 +51,11 @@ def gather(graph: Graph) -> dict[Space, Facts]:
     for event in graph.events:
         for fact in of(event.term):
             fact.events.append(event)
+    for node in graph.nodes:
+        for value in (*node.inputs, node.output):
+            for axis in value.axes:
+                for fact in of(axis):
+                    fact.ops.add(node.op)
     for tensor in graph.tensors.values():
         for axis, role in zip(tensor.axes, tensor.roles):
             term = resolve(axis)

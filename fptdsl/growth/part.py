@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..architecture.graph import Graph, Node, Value, key_of
+from ..architecture.graph import Graph, Node, Tensor, Value, key_of
 from ..architecture.terms import Space
 from .facts import Facts
 from .identity import Identity, Solver, Surroundings
@@ -46,8 +46,12 @@ class Part:
 
         ``standard``: kernels as torch makes them too.
         """
-        tensor = node.tensors[suffix]
-        if tensor.init == "kernel":
-            like = key_of(node.tree.like, suffix) if node.tree is not None and node.tree.like else None
-            return Fresh(tensor.shape, like if like in self.around.known and not standard else None)
-        return Constant(DEFAULTS.get(tensor.init, 0.0), tensor.shape)
+        like = key_of(node.tree.like, suffix) if node.tree is not None and node.tree.like else None
+        return free_start(node.tensors[suffix], like if like in self.around.known and not standard else None)
+
+
+def free_start(tensor: Tensor, like: str | None = None) -> Start:
+    """A fresh kernel in the size of an old one, or of its fan-in; the rest as torch makes it."""
+    if tensor.init == "kernel":
+        return Fresh(tensor.shape, like)
+    return Constant(DEFAULTS.get(tensor.init, 0.0), tensor.shape)

@@ -10,6 +10,7 @@ from ..architecture.terms import Cat, Prod, Space, Term, resolve, size, spaces
 from ..diagnostics import Diagnostic, FptError
 from .axes import Maps
 from .insertions import Inserted, old_names
+from .part import free_start
 from .parts import parts_of
 from .plan import TensorPlan
 from .recipe import Axis, Concat, Constant, Fresh, Leaf, Product, Recipe, Source, Start, Table
@@ -55,6 +56,11 @@ def _plan(
     maps: Maps,
 ) -> TensorPlan:
     axes = tuple(axis_of(term, tables) for term in before.axes)
+    afresh = any(tables[s].method == "random_init" for axis in before.axes for s in spaces(axis) if s in tables)
+    if old_key is not None and afresh:
+        recipe = _added((free_start(before), True), axes, before, tensor)
+        parts = parts_of(recipe, maps)
+        return TensorPlan(name, "grow", old_key, old_shape, tensor.shape, tensor.buffer, recipe, parts)
     if old_key is not None:
         grows = any(space in tables for axis in before.axes for space in spaces(axis))
         value = start[0] if start is not None else Source(old_key)

@@ -46,4 +46,4 @@ class RandomInit(_Random):
     standard = True
 
     def why(self, identity: Identity) -> str:
-        return "new layers are as torch makes them: a baseline that does not keep the function"
+        return "new layers are freshly initialised: a baseline that does not keep the function"

@@ -8,9 +8,10 @@ from .base import Illegal, Method
 from .net2net import Net2Net
 from .netmorph import NetMorph
 from .r2r import R2R
+from .random_init import RandomInit
 from .random_pad import RandomPad
 
-WIDENING: dict[str, Method] = {m.name: m for m in (NetMorph(), R2R(), Net2Net(), RandomPad())}
+WIDENING: dict[str, Method] = {m.name: m for m in (NetMorph(), R2R(), Net2Net(), RandomPad(), RandomInit())}
 AUTOMATIC: tuple[str, ...] = ("netmorph", "r2r", "net2net")
 """The order in which methods are tried when none is asked for."""
 

@@ -38,8 +38,6 @@ class Net2Net(Method):
             return None
         if not facts.readers and not facts.grouped:
             return Illegal("no layer reads these units through a kernel, so copies cannot share a weight")
-        if str(options.get("split", "element")) == "projection":
-            return Illegal("`split=projection` is not available in this version", "use `split=element`")
         return None
 
     def table(self, facts: Facts, name: str, new: int, options: Options, stream: Stream) -> Table:

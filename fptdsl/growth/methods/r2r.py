@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from math import sqrt
+
+from ...architecture.activations import ACTIVATIONS
+from ...architecture.ops import OPERATIONS
 from ..facts import Facts
 from ..plan import Exactness
 from ..random import Stream
 from ..recipe import Table
 from .base import Illegal, Method, Options, donors, illegal_for_new_classes
+
+WARNED, CLIFF = 2.0, 10.0
+"""Scales of fresh values above which digits are lost, and from which too many (W-3)."""
+
+HOMOGENEOUS = {
+    "relu", "leaky_relu", "prelu", "identity", "parametric", "maxout", "flatten", "dropout", "dropout2d",
+    "subsample2d", "pad_channels", "upsample", "add", "concat", "maxpool1d", "maxpool2d", "avgpool1d", "avgpool2d",
+    "adaptive_avgpool2d", "adaptive_maxpool2d", "global_avgpool", "global_maxpool", "permute", "transpose", "scale",
+}  # fmt: skip
 
 
 class R2R(Method):
@@ -15,8 +28,15 @@ class R2R(Method):
     trainability = "all new parameters learn from the first step, and twins part at once"
 
     def illegal(self, facts: Facts, new: int, options: Options) -> Illegal | None:
-        if options.get("transfer"):
-            return Illegal("`transfer=true` is not available in this version", "leave it out")
+        scale = float(options.get("scale", 1.0))
+        if scale >= CLIFF:
+            return Illegal(
+                f"fresh values of {scale:g} times the local standard deviation cancel to rounding errors of more than "
+                "a thousandth in float32",
+                f"use a scale below {CLIFF:g}; above {WARNED:g} it costs digits",
+            )
+        if options.get("transfer") and (facts.grouped or _recurrent(facts)):
+            return Illegal("`transfer=true` scales units, and a grouped or recurrent layer reads its own ones")
         if not facts.readers and not facts.grouped:
             return Illegal("no layer reads these units through a kernel, so pairs cannot cancel")
         return illegal_for_new_classes(facts)
@@ -35,15 +55,47 @@ class R2R(Method):
             self.name,
             reader="pair" if extra > 1 else "zero",
             scale=float(options.get("scale", 1.0)),
+            signs=_multiples(old, extra) if options.get("transfer") else (),
+            coefficients=tuple(1 / a for a in _multiples(old, extra)) if options.get("transfer") else (),
         )
 
     def exactness(self, facts: Facts, options: Options) -> Exactness:
+        if options.get("transfer") and not _homogeneous(facts):
+            return "approximate"
         return "eval-only" if "dropout" in facts.kinds() else "exact"
 
     def why(self, facts: Facts, options: Options) -> str:
-        return "new units come in pairs that cancel in every reader"
+        words = "new units come in pairs that cancel in every reader"
+        return f"{words}; old ones are scaled up, and down again in readers" if options.get("transfer") else words
 
     def advice(self, facts: Facts, options: Options) -> tuple[str, ...]:
-        if float(options.get("scale", 1.0)) > 2.0:
-            return ("fresh values above twice the local standard deviation cost digits by cancellation",)
-        return ()
+        told = []
+        if float(options.get("scale", 1.0)) > WARNED:
+            told.append("fresh values above twice the local standard deviation cost digits by cancellation")
+        if options.get("transfer") and not _homogeneous(facts):
+            told.append(
+                "`transfer=true` keeps the function only where everything between scales with its input (ReLU, "
+                "pooling), and no norm is there: here it changes it"
+            )
+        return tuple(told)
+
+
+def _multiples(old: int, extra: int) -> tuple[float, ...]:
+    """Old writers times ``a = sqrt(new / old)``, and old readers by it, for the fan-in that readers get (W-8)."""
+    return (sqrt((old + extra) / old),) * old + (1.0,) * extra
+
+
+def _homogeneous(facts: Facts) -> bool:
+    """Whether all that the units go through gives ``a f(x)`` for ``a x``, ``a > 0``."""
+    if not all(op in HOMOGENEOUS or OPERATIONS[op].affine == "map" for op in facts.ops):
+        return False
+    functions = [event.detail for event in facts.events if event.kind == "pointwise" and event.detail in ACTIVATIONS]
+    return all(ACTIVATIONS[name].homogeneous for name in functions)
+
+
+def _recurrent(facts: Facts) -> bool:
+    """Whether one tensor both writes and reads the units."""
+    roles: dict[str, set[str]] = {}
+    for tensor, role in facts.tensors:
+        roles.setdefault(tensor.name, set()).add(role)
+    return any({"writes", "reads"} <= found for found in roles.values())
