@@ -83,7 +83,7 @@ def operations() -> str:
     """The signature of every operation, with the first line of its documentation."""
     rows = []
     for name, operation in OPERATIONS.items():
-        takes = "two or more values" if operation.inputs is None else "one value"
+        takes = {None: "two or more values", 1: "one value"}.get(operation.inputs, f"{operation.inputs} values")
         summary = " ".join(documentation(operation).split("\n\n")[0].split()).replace("``", "`").replace("|", "\\|")
         rows.append(f"| `{signature(name, operation)}` | {takes} | {summary} |")
     return OPERATIONS_HEAD + "\n".join(rows) + "\n"

@@ -17,9 +17,10 @@ Role = Literal["writes", "reads", "follows", "fixed"]
 """What a parameter axis does with its units: produces them, sums over them, holds one value for
 each, or has nothing to do with growth (kernel axes)."""
 
-Init = Literal["kernel", "shift", "scale", "mean", "variance", "slope", "count"]
+Init = Literal["kernel", "shift", "scale", "offset scale", "mean", "variance", "slope", "count"]
 """What a tensor is, which decides what new units get: a kernel (weights that multiply and sum), an
-additive shift, a norm's scale, running mean, running variance, an activation's slope, a counter."""
+additive shift, a norm's scale (an offset scale is stored minus one), running mean, running variance,
+an activation's slope, a counter."""
 
 
 def key_of(layer: str, suffix: str) -> str:

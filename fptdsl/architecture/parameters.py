@@ -66,8 +66,9 @@ def _model_value(
         return _checked(settings[name], name, param.span, faults)
     if name in used:
         return used[name]
-    if model.from_config and config.get(name) is not None:
-        return _checked(config[name], name, param.span, faults)
+    field = config_field(config, name) if model.from_config else None
+    if field is not None:
+        return _checked(field, name, param.span, faults)
     if param.default is not None:
         return evaluate(param.default, earlier, faults)
     hint = f"give it a default, or set it: `--set {name}=...`, or `use \"...\" as {model.name}({name}=...)`"
@@ -75,6 +76,25 @@ def _model_value(
         hint = f"it is read from config.json; without one give it a default or `--set {name}=...`"
     faults.add("F231", f"parameter `{name}` of model `{model.name}` has no value", param.span, hint=hint)
     return POISON
+
+
+def config_field(config: Mapping[str, Any], name: str) -> Any:
+    """The field of a ``config.json`` that a parameter's name means; None where there is none.
+
+    A name that the file does not have is looked for in the fields inside others (``rope_theta`` in
+    ``rope_parameters``), which can be told apart with the outer name before it (``rope_scaling_type``);
+    ``NAME_count`` is the number of entries of a field that holds several (``id2label_count``).
+    """
+    if config.get(name) is not None:
+        return config[name]
+    for outer, field in config.items():
+        if isinstance(field, (Mapping, list, tuple)) and name == f"{outer}_count":
+            return len(field)
+        if isinstance(field, Mapping):
+            inner = config_field(field, name.removeprefix(f"{outer}_"))
+            if inner is not None:
+                return inner
+    return None
 
 
 def _checked(value: Any, name: str, span: Span | None, faults: Faults) -> Any:

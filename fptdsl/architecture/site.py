@@ -42,6 +42,9 @@ class Site:
         self.node.tensors[suffix] = tensor
         return tensor
 
+    def shared(self, suffix: str) -> Tensor:
+        raise OpFault("F224", f"`{self.where}` has no layer whose `{suffix}` it could use")
+
     def unify(self, left: Term, right: Term) -> None:
         try:
             terms.unify(left, right, self.where)
@@ -82,6 +85,14 @@ class SharedSite(Site):
             self.unify(old, new)
         self.node.tensors[suffix] = shared
         return shared
+
+    def shared(self, suffix: str) -> Tensor:
+        tensor = self._first.tensors.get(suffix)
+        if tensor is None or len(tensor.axes) != 2:
+            message = f"`{self._first.name}` ({self._first.op}) has no {suffix} of two axes to share"
+            raise OpFault("F224", message, "name an embedding or a linear layer")
+        self.node.tensors[suffix] = tensor
+        return tensor
 
 
 def _shape(axes: Sequence[Term]) -> str:

@@ -268,16 +268,16 @@ def _unify_cats(left: Cat, right: Cat, where: str) -> None:
             unify(x, y, where)
             continue
         big, small, rest = (x, y, a) if n > m else (y, x, b)
-        cut = _cut(big, size(small), where)
-        if cut is None:
+        halves = cut(big, size(small), where)
+        if halves is None:
             for term in (small, *a, *b):
                 freeze(term, f"the parts joined at {where} do not line up")
             return
-        unify(cut[0], small, where)
-        rest.insert(0, cut[1])
+        unify(halves[0], small, where)
+        rest.insert(0, halves[1])
 
 
-def _cut(term: Term, at: int, where: str) -> tuple[Term, Term] | None:
+def cut(term: Term, at: int, where: str) -> tuple[Term, Term] | None:
     """Refine a term into its first ``at`` units and the rest; None (and frozen) when impossible."""
     term = resolve(term)
     if isinstance(term, Space):
@@ -286,7 +286,7 @@ def _cut(term: Term, at: int, where: str) -> tuple[Term, Term] | None:
     if isinstance(term, Prod) and term.factors:
         inner = size(Prod(term.factors[1:]))
         if at % inner == 0:
-            pair = _cut(term.factors[0], at // inner, where)
+            pair = cut(term.factors[0], at // inner, where)
             if pair is not None:
                 return prod((pair[0], *term.factors[1:])), prod((pair[1], *term.factors[1:]))
     if isinstance(term, Cat):
@@ -297,7 +297,7 @@ def _cut(term: Term, at: int, where: str) -> tuple[Term, Term] | None:
             first.append(rest.pop(0))
         if at == 0:
             return cat(first), cat(rest)
-        pair = _cut(rest.pop(0), at, where)
+        pair = cut(rest.pop(0), at, where)
         if pair is not None:
             return cat((*first, pair[0])), cat((pair[1], *rest))
     freeze(term, f"{size(term)} units cannot be cut after {at} at {where}")
@@ -308,7 +308,7 @@ def _unify_cat_prod(left: Cat, right: Prod, where: str) -> None:
     rest: Term = right
     parts = list(left.parts)
     for position, part in enumerate(parts[:-1]):
-        pair = _cut(rest, size(part), where)
+        pair = cut(rest, size(part), where)
         if pair is None:
             for later in parts[position:]:
                 freeze(later, f"the parts joined at {where} do not line up with a product")

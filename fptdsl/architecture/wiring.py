@@ -13,6 +13,7 @@ from .arguments import Args
 from .faults import Faults
 from .naming import Names, name_all
 from .ops import OPERATIONS
+from .ops.tied import TiedLinearArgs
 from .scoping import Binding, Scoping
 from .tree import Broken, Input, Layer, Network, Output, Reuse, Scope, Tree
 
@@ -118,7 +119,7 @@ class _Wirer:
                 scoping.forget("input")
         module = self.names.modules.get(node)
         if isinstance(node, Reuse):
-            module = self.target(node, scoping)
+            module = self.target(node, node.target, scoping)
         for name in (node.key, node.let):
             if name is not None:
                 scoping.define(name, Binding(value, module))
@@ -176,7 +177,12 @@ class _Wirer:
         if isinstance(node, Broken):
             return UNKNOWN, value
         inputs = self.inputs(node, node.op, node.sources, value, scoping)
-        output = self.step(Step(node, node.op, node.args, inputs, self.values, name, keyed))
+        shared: str | None = None
+        if isinstance(node.args, TiedLinearArgs):
+            shared = self.target(node, node.args.to, scoping, report=True)
+            if shared is None:
+                return UNKNOWN, inputs[0]
+        output = self.step(Step(node, node.op, node.args, inputs, self.values, name, keyed, shared))
         return output, inputs[0] if inputs else value
 
     def step(self, step: Step) -> int:
@@ -184,16 +190,16 @@ class _Wirer:
         return self.new_value()
 
     def reuse(self, node: Reuse, value: int | None, scoping: Scoping) -> int:
-        target = self.target(node, scoping, report=True)
+        target = self.target(node, node.target, scoping, report=True)
         layer = self.layers.get(target) if target is not None else None
         if target is None or layer is None or isinstance(layer, Broken):
             return UNKNOWN
         inputs = self.inputs(node, layer.op, node.sources, value, scoping)
         return self.step(Step(node, layer.op, layer.args, inputs, self.values, self.names.of(node), reused=target))
 
-    def target(self, node: Reuse, scoping: Scoping, report: bool = False) -> str | None:
-        """The module's name that a ``reuse`` means; dots go into a composite."""
-        head, _, rest = node.target.partition(".")
+    def target(self, node: Tree, wanted: str, scoping: Scoping, report: bool = False) -> str | None:
+        """The layer that ``wanted`` means to a ``reuse`` or ``tied_linear``; dots go into a composite."""
+        head, _, rest = wanted.partition(".")
         binding = scoping.find(head)
         module = binding.module if binding else None
         if module is not None and rest:
@@ -203,12 +209,12 @@ class _Wirer:
             return module
         if report:
             if layer is not None:
-                message, hint = f"`{node.target}` has no parameters to share", f"write `{layer.op}` again"
+                message, hint = f"`{wanted}` has no parameters to share", f"write `{layer.op}` again"
             elif module is not None and not rest and binding is not None:
-                message, hint = f"`{node.target}` is not a layer", "reuse the layers inside it one by one"
+                message, hint = f"`{wanted}` is not a layer", "reuse the layers inside it one by one"
             else:
-                message = f"there is no layer `{node.target}` to reuse here"
-                hint = did_you_mean(node.target, list(scoping.visible())) or "a layer is reused after it, in its braces"
+                message = f"there is no layer `{wanted}` to reuse here"
+                hint = did_you_mean(wanted, list(scoping.visible())) or "a layer is reused after it, in its braces"
             self.fault(node, "F224", message, hint)
         return None
 

@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from ..architecture.graph import Graph, Node, Value
+from ..architecture.graph import Graph, Node, Value, key_of
 from .factories import MODULES, becomes_module
 from .functions import FUNCTIONS
 from .names import check_names, variable
-from .parameters import PARAMETERS, WITH_PARAMETER
+from .parameters import held
 from .surroundings import AROUND
 
 
@@ -64,15 +64,19 @@ class _Code:
         if node.reused is None:
             self._add_layer(node)
 
-        def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> fx.Node:
-            return self.code.create_node("call_function", function, args, kwargs, name)
+        def call(function: Callable[..., Any] | str, *args: Any, **kwargs: Any) -> fx.Node:
+            kind = "call_method" if isinstance(function, str) else "call_function"
+            return self.code.create_node(kind, function, args, kwargs, name)
 
         def apply(*values: fx.Node) -> fx.Node:
             return self.code.create_node("call_module", target, values, name=name)
 
-        if node.op in PARAMETERS:
-            parameter = self.code.create_node("get_attr", target, name=name)
-            return WITH_PARAMETER[node.op](call, node, inputs, parameter)
+        def get(suffix: str) -> fx.Node:
+            return self.code.create_node("get_attr", key_of(target, suffix), name=name)
+
+        parameters = held(node)
+        if parameters is not None:
+            return parameters[1](call, node, inputs, get)
         if target not in self.layers:
             return FUNCTIONS[node.op](call, node, inputs)
         return AROUND[node.op](call, node, inputs, apply) if node.op in AROUND else apply(*inputs)
@@ -80,8 +84,11 @@ class _Code:
     def _add_layer(self, node: Node) -> None:
         """Put the layer or parameter of a node, where it has one, at its dotted name."""
         *path, last = node.name.split(".")
-        if node.op in PARAMETERS:
-            _container(self.root, path).register_parameter(last, PARAMETERS[node.op](node))
+        parameters = held(node)
+        if parameters is not None:
+            for suffix, parameter in parameters[0](node).items():
+                *inside, key = key_of(node.name, suffix).split(".")
+                _container(self.root, inside).register_parameter(key, parameter)
         elif becomes_module(node):
             _container(self.root, path).add_module(last, MODULES[node.op](node))
             self.layers.add(node.name)

@@ -8,8 +8,8 @@ nothing else.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import fx
@@ -17,14 +17,9 @@ from torch.nn import functional as F
 
 from ..architecture.graph import Node
 from ..architecture.ops.fields import per_axis
+from . import attention
+from .calls import Call, Inputs
 from .factories import softmax_dim
-
-Inputs = Sequence[fx.Node]
-
-
-class Call(Protocol):
-    def __call__(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> fx.Node: ...
-
 
 Writer = Callable[[Call, Node, Inputs], fx.Node]
 
@@ -120,10 +115,41 @@ def _maxout(call: Call, node: Node, inputs: Inputs) -> fx.Node:
     return call(torch.amax, call(torch.unflatten, inputs[0], 1, (node.output.shape[0], pieces)), dim=2)
 
 
+def _narrow(call: Call, node: Node, inputs: Inputs) -> fx.Node:
+    args: Any = node.args
+    return call(torch.narrow, inputs[0], args.dim, args.start, args.length)
+
+
+def _multiply(call: Call, node: Node, inputs: Inputs) -> fx.Node:
+    args: Any = node.args
+    width = node.inputs[0].shape[-1] if args.width_power else 1
+    return call(operator.mul, inputs[0], args.factor * width**args.width_power)
+
+
+def _softcap(call: Call, node: Node, inputs: Inputs) -> fx.Node:
+    cap: float = node.args.cap  # type: ignore[attr-defined]
+    return call(operator.mul, call(torch.tanh, call(operator.truediv, inputs[0], cap)), cap)
+
+
+def _positions(call: Call, node: Node, inputs: Inputs) -> fx.Node:
+    """A row of numbers for the whole batch."""
+    start: int = node.args.start  # type: ignore[attr-defined]
+    numbers = call(torch.unsqueeze, attention.numbers(call, inputs[0], 1), 0)
+    return call(operator.add, numbers, start) if start else numbers
+
+
 FUNCTIONS: dict[str, Writer] = {
     "add": _chain(operator.add),
     "mul": _chain(operator.mul),
     "concat": _concat,
+    "multiply": _multiply,
+    "softcap": _softcap,
+    "narrow": _narrow,
+    "positions": _positions,
+    "full_like": _function(torch.full_like),
+    "split_heads": attention.split_heads,
+    "rotary": attention.rotary,
+    "attention": attention.attention,
     "flatten": _flatten,
     "permute": _permute,
     "transpose": _transpose,

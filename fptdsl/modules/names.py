@@ -11,7 +11,7 @@ from torch import fx, nn
 from ..architecture.graph import Graph
 from ..diagnostics import Diagnostic, FptError, Span
 from .factories import becomes_module
-from .parameters import PARAMETERS
+from .parameters import held
 
 _INNER = frozenset(dir(nn.Module())) | {"forward"}
 _ROOT = _INNER | frozenset(dir(fx.GraphModule))
@@ -37,7 +37,7 @@ def _clashes(graph: Graph) -> Iterator[tuple[str, str, str, Span | None]]:
         if iskeyword(name) or name == "self":
             yield name, "the name of an input of a module", "it is a word of Python", None
     for node in graph.nodes:
-        if node.reused is not None or not (becomes_module(node) or node.op in PARAMETERS):
+        if node.reused is not None or not (becomes_module(node) or held(node)):
             continue
         for depth, key in enumerate(node.name.split(".")):
             span = node.tree.origin.span if node.tree and node.tree.origin else None

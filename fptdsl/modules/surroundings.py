@@ -14,13 +14,13 @@ import torch
 from torch import fx
 
 from ..architecture.graph import Node
-from .functions import Call, Inputs
+from .calls import Call, Inputs
 
 Apply = Callable[[fx.Node], fx.Node]
 """Writes the call of the layer on a value."""
 
 
-def _along(call: Call, node: Node, inputs: Inputs, apply: Apply) -> fx.Node:
+def along(call: Call, node: Node, inputs: Inputs, apply: Apply) -> fx.Node:
     """A layer over the last axis, applied along another one."""
     axis = normalised_axis(node)
     if axis == len(node.inputs[0].axes):
@@ -50,8 +50,8 @@ def _whole_samples(call: Call, node: Node, inputs: Inputs, apply: Apply) -> fx.N
 
 
 AROUND: dict[str, Callable[[Call, Node, Inputs, Apply], fx.Node]] = {
-    "layernorm": _along,
-    "rmsnorm": _along,
+    "layernorm": along,
+    "rmsnorm": along,
     "lstm": _sequence,
     "gru": _sequence,
     "stochastic_depth": _whole_samples,

@@ -47,6 +47,9 @@ class Lowering(Protocol):
     ) -> Tensor:
         """Declare a parameter or buffer of this layer."""
 
+    def shared(self, suffix: str) -> Tensor:
+        """The tensor of the layer whose weights this operation uses; OpFault where it has none."""
+
     def unify(self, left: Term, right: Term) -> None:
         """Make two axes one, with this operation as the cause; OpFault when the sizes differ."""
 

@@ -37,6 +37,8 @@ class RMSNormArgs(Args):
     eps: Epsilon | None = None
     elementwise_affine: Flag = True
     dim: Dim = -1
+    unit_offset: Flag = False
+    """The factors are ``1 + weight``, as in Gemma (``docs/maths.md`` N-8)."""
 
 
 class LayerNorm(Operation):
@@ -71,7 +73,7 @@ class RMSNorm(Operation):
         value = floating(cls, inputs[0])
         units = value.axes[axis_of(cls, args.dim, value)]
         if args.elementwise_affine:
-            at.tensor("weight", (units,), ("follows",), "scale")
+            at.tensor("weight", (units,), ("follows",), "offset scale" if args.unit_offset else "scale")
         _mean(at, value, units)
         return Value(value.axes)
 

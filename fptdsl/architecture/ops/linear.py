@@ -1,4 +1,4 @@
-"""``linear``: a matrix product over the last axis."""
+"""``linear`` and ``transposed_linear``: a matrix product over the last axis."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from math import prod as product
 
 from ..arguments import Args
 from ..graph import Value
-from ..terms import size
+from ..terms import Term, size
 from .axes import floating
 from .base import Lowering, Operation
 from .fields import Flag, Size
@@ -32,8 +32,22 @@ class Linear(Operation):
         *others, features = value.axes
         out = at.space(args.out_features)
         at.sets("out_features", out)
-        at.tensor("weight", (out, features), ("writes", "reads"), "kernel")
+        cls._weight(at, out, features)
         if args.bias:
             at.tensor("bias", (out,), ("follows",), "shift")
         at.work(product(map(size, others)) * size(features) * args.out_features)
         return Value((*others, out))
+
+    @classmethod
+    def _weight(cls, at: Lowering, out: Term, features: Term) -> None:
+        at.tensor("weight", (out, features), ("writes", "reads"), "kernel")
+
+
+class TransposedLinear(Linear):
+    """``linear`` whose weight is stored as ``[in, out]``: the ``Conv1D`` of GPT-2."""
+
+    name = "transposed_linear"
+
+    @classmethod
+    def _weight(cls, at: Lowering, out: Term, features: Term) -> None:
+        at.tensor("weight", (features, out), ("reads", "writes"), "kernel")
