@@ -19,6 +19,8 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 ZERO, FRESH, PAIR = 0, 1, 2
+KEPT = 32
+"""Most maps that are kept: neighbouring tensors share theirs, and those of a large model would take gigabytes."""
 """What a new class gets, ordered so that the minimum of two factors is that of their product."""
 _READER = {"zero": ZERO, "fresh": FRESH, "pair": PAIR}
 _WRITER = {"zero": ZERO, "fresh": FRESH}
@@ -64,7 +66,7 @@ class AxisMap:
 def leaf_map(size: int, table: Table | None) -> AxisMap:
     if table is None:
         here = np.arange(size)
-        return AxisMap(size, here, here, here, np.full(size, FRESH), np.full(size, ZERO), np.zeros(size), np.ones(size))
+        return AxisMap(size, here, here, here, *_constants(size, FRESH, ZERO, 0.0, 1.0))
     classes = np.asarray(table.classes, dtype=np.int64)
     fresh = classes >= table.old
     donors = np.asarray((*range(table.old), *table.donors), dtype=np.int64)
@@ -73,13 +75,20 @@ def leaf_map(size: int, table: Table | None) -> AxisMap:
         np.where(fresh, -1, classes),
         _apart(classes, table.old) if table.coefficients else classes,
         donors[classes],
-        np.full(len(classes), _WRITER[table.writer]),
-        np.full(len(classes), _READER[table.reader]),
-        np.full(len(classes), table.noise),
-        np.full(len(classes), table.scale),
+        *_constants(len(classes), _WRITER[table.writer], _READER[table.reader], table.noise, table.scale),
         table.split,
         np.asarray(table.signs) if table.signs else None,
         np.asarray(table.coefficients) if table.coefficients else None,
+    )
+
+
+def _constants(size: int, writer: int, reader: int, noise: float, scale: float) -> tuple[Ints, Ints, Floats, Floats]:
+    """One value for all positions of each, in the memory of one value."""
+    return (
+        np.broadcast_to(np.int64(writer), size),
+        np.broadcast_to(np.int64(reader), size),
+        np.broadcast_to(np.float64(noise), size),
+        np.broadcast_to(np.float64(scale), size),
     )
 
 
@@ -93,16 +102,19 @@ def _apart(classes: Ints, old: int) -> Ints:
 
 
 class Maps:
-    """The maps of axes under one set of tables, each made once."""
+    """The maps of axes under one set of tables; the latest are kept."""
 
     def __init__(self, tables: Mapping[str, Table]) -> None:
         self.tables = tables
         self._made: dict[Axis, AxisMap] = {}
 
     def __call__(self, axis: Axis) -> AxisMap:
-        found = self._made.get(axis)
+        found = self._made.pop(axis, None)
         if found is None:
-            found = self._made[axis] = axis_map(axis, self.tables)
+            found = axis_map(axis, self.tables)
+            if len(self._made) >= KEPT:
+                del self._made[next(iter(self._made))]
+        self._made[axis] = found
         return found
 
 

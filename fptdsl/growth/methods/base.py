@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from ..facts import Facts
@@ -72,4 +73,11 @@ def illegal_for_new_classes(facts: Facts) -> Illegal | None:
 
 def donors(count: int, old: int, stream: Stream) -> tuple[int, ...]:
     """A random old unit for each new class, whose norm statistics it takes (W-3)."""
-    return tuple(stream.integers(count, old))
+    units = numbers(old)
+    return tuple(units[unit] for unit in stream.integers(count, old))
+
+
+@lru_cache(maxsize=16)
+def numbers(count: int) -> tuple[int, ...]:
+    """0 to ``count - 1``; one tuple for all groups of units of that size, as large models have many."""
+    return tuple(range(count))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..facts import Facts
 from ..random import Stream
 from ..recipe import Table
-from .base import Illegal, Method, Options, donors, illegal_for_new_classes
+from .base import Illegal, Method, Options, donors, illegal_for_new_classes, numbers
 
 FLAT_AT_ZERO = frozenset({"relu", "relu6"})
 """Activations whose gradient at exactly zero is zero in torch."""
@@ -48,7 +48,7 @@ class NetMorph(Method):
             name,
             old,
             new,
-            tuple(range(new)),
+            numbers(new),
             donors(new - old, old, stream),
             self.name,
             writer="fresh" if out else "zero",

@@ -6,7 +6,7 @@ from ..facts import Facts
 from ..plan import Exactness
 from ..random import Stream
 from ..recipe import Table
-from .base import Illegal, Method, Options, donors
+from .base import Illegal, Method, Options, donors, numbers
 
 
 class RandomPad(Method):
@@ -23,7 +23,7 @@ class RandomPad(Method):
             name,
             old,
             new,
-            tuple(range(new)),
+            numbers(new),
             donors(new - old, old, stream),
             self.name,
             reader="fresh",
