@@ -1,4 +1,4 @@
-"""Write the pages that say again what is said elsewhere: diagnostics.md, operations.md, specs/README.md.
+"""Write the pages that say again what is said elsewhere: diagnostics.md, operations.md, specs/README.md, methods.md.
 
 python docs/make_pages.py            # write the pages
 python docs/make_pages.py --check    # exit with 1 when one is out of date
@@ -118,7 +118,15 @@ def spell(value: Any) -> str:
     return "none" if value is None else json.dumps(value)
 
 
-PAGES = {"diagnostics.md": diagnostics, "operations.md": operations, "../specs/README.md": specs}
+def methods() -> str:
+    """The methods of growth: place, exactness, condition, trainability."""
+    sys.path.insert(0, str(FOLDER))
+    from methods_page import methods as page
+
+    return page(MADE)
+
+
+PAGES = {"diagnostics.md": diagnostics, "operations.md": operations, "../specs/README.md": specs, "methods.md": methods}
 
 
 def main() -> int:

@@ -24,7 +24,7 @@ def make_pages() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["diagnostics.md", "operations.md", "../specs/README.md"])
+@pytest.mark.parametrize("name", ["diagnostics.md", "operations.md", "../specs/README.md", "methods.md"])
 def test_page_is_up_to_date(make_pages: ModuleType, name: str) -> None:
     assert (DOCS / name).read_text(encoding="utf-8") == make_pages.PAGES[name](), "run `make docs`"
 
