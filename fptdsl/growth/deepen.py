@@ -53,10 +53,11 @@ def deepen(network: Network, graph: Graph, requests: Sequence[Request], diagnost
 
 
 def _places(request: Request, graph: Graph) -> list[tuple[str, ...]]:
-    """Each target on its own, or neighbouring layers given by several paths as one unit."""
+    """Each target on its own, or neighbouring layers given by several paths as one unit (D-3)."""
     directive = request.directive
     assert isinstance(directive, syntax.Deepen)
-    layers = all(isinstance(graph.regions[target].tree, Layer) for target in request.targets if target)
+    trees = [graph.regions[target].tree for target in request.targets if target]
+    layers = all(isinstance(tree, Layer) or (isinstance(tree, Scope) and is_run(tree)) for tree in trees)
     if len(directive.paths) > 1 and len(request.targets) == len(directive.paths) and layers:
         return [request.targets]
     return [(target,) for target in request.targets]

@@ -10,15 +10,16 @@ from torch import nn
 
 from .concatenating import DenseNet, SqueezeNet, UNet
 from .inception import GoogLeNet, InceptionV3
+from .inception_bn import InceptionBn
 from .mobile import EfficientNetB0, MobileNetV2, MobileNetV3
 from .positions import ConvNeXt, MlpMixer
 from .residual import PreActResNet, RegNetY, ResNeXt, SeResNet
 from .units import GruText, LstmText, MaxoutMlp
 
 __all__ = [
-    "ConvNeXt", "DenseNet", "EfficientNetB0", "GoogLeNet", "GruText", "InceptionV3", "LstmText", "MaxoutMlp",
-    "MlpMixer", "MobileNetV2", "MobileNetV3", "PreActResNet", "RegNetY", "ResNeXt", "SeResNet", "SqueezeNet", "UNet",
-    "shake",
+    "ConvNeXt", "DenseNet", "EfficientNetB0", "GoogLeNet", "GruText", "InceptionBn", "InceptionV3", "LstmText",
+    "MaxoutMlp", "MlpMixer", "MobileNetV2", "MobileNetV3", "PreActResNet", "RegNetY", "ResNeXt", "SeResNet",
+    "SqueezeNet", "UNet", "shake",
 ]  # fmt: skip
 
 
