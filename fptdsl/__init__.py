@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import apply, build, diff, load, plan, show, validate, verify
+    from .api import apply, build, diff, filters, load, plan, show, validate, verify
     from .diagnostics import FptError
 
 __version__ = "0.1.0"
 __all__ = [
-    "FptError", "__version__", "apply", "build", "diff", "load", "plan", "show", "validate", "verify",
+    "FptError", "__version__", "apply", "build", "diff", "filters", "load", "plan", "show", "validate", "verify",
 ]  # fmt: skip
 
 

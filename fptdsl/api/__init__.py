@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .comparing import diff as diff
+    from .drawing import filters as filters
     from .growing import apply as apply
     from .materialising import build as build
     from .materialising import load as load
     from .planning import plan as plan
     from .results import ApplyResult as ApplyResult
     from .results import DiffResult as DiffResult
+    from .results import FiltersResult as FiltersResult
     from .results import PlanResult as PlanResult
     from .results import ShowResult as ShowResult
     from .results import StalePlan as StalePlan
@@ -30,6 +32,7 @@ _HOME = {
     "apply": "growing",
     "build": "materialising",
     "diff": "comparing",
+    "filters": "drawing",
     "load": "materialising",
     "plan": "planning",
     "show": "showing",
@@ -37,6 +40,7 @@ _HOME = {
     "verify": "verifying",
     "ApplyResult": "results",
     "DiffResult": "results",
+    "FiltersResult": "results",
     "PlanResult": "results",
     "ShowResult": "results",
     "StalePlan": "results",
@@ -46,8 +50,9 @@ _HOME = {
 }
 
 __all__ = [
-    "ApplyResult", "DiffResult", "PlanResult", "ShowResult", "StalePlan", "ValidateResult", "VerificationFailed",
-    "VerifyResult", "apply", "build", "diff", "load", "plan", "show", "validate", "verify",
+    "ApplyResult", "DiffResult", "FiltersResult", "PlanResult", "ShowResult", "StalePlan", "ValidateResult",
+    "VerificationFailed", "VerifyResult", "apply", "build", "diff", "filters", "load", "plan", "show", "validate",
+    "verify",
 ]  # fmt: skip
 
 

@@ -59,6 +59,11 @@ class DiffResult(Result):
 
 
 @dataclass(frozen=True, eq=False)
+class FiltersResult(Result):
+    """A picture of filters: ``document["output"]``; ``document["filters"]`` says what each was before a growth."""
+
+
+@dataclass(frozen=True, eq=False)
 class VerifyResult(Result):
     """The verdict on two checkpoints."""
 

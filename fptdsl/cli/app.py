@@ -8,6 +8,7 @@ import typer
 
 from .apply import apply
 from .diff import diff
+from .filters import filters
 from .plan import plan
 from .show import show
 from .validate import validate
@@ -38,5 +39,5 @@ def root(
     """The options that stand before a command."""
 
 
-for command in (validate, show, plan, apply, diff, verify):
+for command in (validate, show, plan, apply, diff, verify, filters):
     app.command()(command)

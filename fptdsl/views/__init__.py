@@ -15,6 +15,7 @@ from rich.console import Console
 from .apply import apply
 from .diagnostics import diagnostics
 from .diff import diff
+from .filters import filters
 from .page import Page
 from .plan import plan
 from .show import show
@@ -28,6 +29,7 @@ VIEWS = {
     "plan": plan,
     "show": show,
     "diff": diff,
+    "filters": filters,
     "validate": validate,
     "apply": apply,
     "verify": verify,

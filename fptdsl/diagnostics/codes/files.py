@@ -9,6 +9,12 @@ CODES: dict[str, str] = {
     "F605": "no space left for the output",
     "F606": "two outputs have the same name",
     "F607": "output is being written by another run",
+    # Pictures.
+    "F610": "drawing needs matplotlib",
+    "F611": "extension of the output is not that of a picture",
+    "F612": "checkpoint has no such tensor",
+    "F613": "tensor is not the kernel of a convolution",
+    "F614": "kernels cannot be compared filter by filter",
     # Saved plans.
     "F650": "file is not a plan",
     "F651": "plan no longer fits",
