@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .claims import ZERO, AxisClaim
+from .equality import comparable, equal_rows
 from .kernels import Kernel, Rows
 from .reading import EPS, Floats, Ints, bits
 
@@ -79,6 +80,8 @@ def check_kernel(
         return report
     shares = [Shares.of(part) for part in np.split(inputs.labels, new.groups)]
     first = first_of_class(outputs.labels)
+    if _holds_exactly(new, old, inputs, outputs, first, shares):
+        return report
     worst, scale, at = 0.0, 0.0, 0
     for start in range(0, new.units, new.step):
         units = np.arange(start, min(start + new.step, new.units))
@@ -103,6 +106,22 @@ def check_kernel(
     largest = max(share.largest for share in shares)
     _judge(report, worst, scale, at, new.dtype, largest, exact, check)
     return report
+
+
+def _holds_exactly(
+    new: Kernel, old: Rows | None, inputs: AxisClaim, outputs: AxisClaim, first: Ints, shares: list[Shares]
+) -> bool:
+    """Whether all rows keep the law to the last bit, so that nothing has to be measured."""
+    columns = comparable(new, old, inputs)
+    if columns is None:
+        return False
+    report = Report()
+    for start in range(0, new.units, new.step):
+        units = np.arange(start, min(start + new.step, new.units))
+        _check_copies(new, units, first, outputs.labels, shares, report)
+        if report.faults or not equal_rows(new, old, units, outputs, columns):
+            return False
+    return True
 
 
 def _wanted(old: Rows | None, labels: Ints, classes: Ints, known: int, shape: tuple[int, ...]) -> tuple[Floats, float]:

@@ -61,6 +61,9 @@ def gather(source: Tensors, name: str, positions: Ints) -> Raw:
         return source.rows(name, 0, 1)[:0].reshape(0, *shape[1:])
     breaks = np.flatnonzero(np.diff(positions) != 1) + 1
     runs = np.split(positions, breaks)
+    if len(runs) == 1:
+        low, high = int(positions[0]), int(positions[-1]) + 1
+        return source.rows(name, low, high).reshape(high - low, *shape[1:])
     if len(runs) > 64:  # Far apart: one read of the range costs less than many small ones.
         low, high = int(positions.min()), int(positions.max()) + 1
         if (high - low) * max(1, prod(shape[1:])) <= 8 * CHUNK:

@@ -13,8 +13,9 @@ from .reading import Tensors, same_bits
 def check_presence(plan: Plan, before: Tensors, after: Tensors, ledger: Ledger) -> bool:
     """Missing and unexpected tensors, shapes and dtypes; False where a tensor cannot be held against anything."""
     complete = True
+    planned = {tensor.name: tensor for tensor in plan.tensors}
     for name, declared in plan.new.tensors.items():
-        tensor = next((t for t in plan.tensors if t.name == name), None)
+        tensor = planned.get(name)
         if tensor is None:
             ledger.find(name, "C4", "the plan does not say where it comes from")
             complete = False
