@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from .axes import FRESH, AxisMap, Ints, Maps
+from .axes import FRESH, ZERO, AxisMap, Ints, Maps
 from .grid import Float64, Raw, is_floating, store, widen_raw
 from .law import split_reader
 from .plan import Plan, TensorPlan
@@ -18,6 +18,7 @@ from .random import Stream, symmetric
 from .recipe import Recipe, Solve, Source
 from .source import CHUNK_BYTES, Weights, deviation
 from .starts import solved, start_rows
+from .stored_rows import copied_rows, stored_rows
 
 
 class Evaluator:
@@ -76,25 +77,27 @@ class Evaluator:
         return max(1, CHUNK_BYTES // (8 * max(length, 1)))
 
     def _stored(self, tensor: TensorPlan, start: int, stop: int, dtype: str) -> Raw:
-        raw = self._gathered(tensor, start, stop, dtype)
-        if raw is not None:
-            return raw
-        grid = dtype if is_floating(dtype) else None
-        return store(self._values(tensor, np.arange(start, stop), grid), dtype)
-
-    def _gathered(self, tensor: TensorPlan, start: int, stop: int, dtype: str) -> Raw | None:
-        """The rows by copying raw values alone, where that is all there is to do; else None."""
-        recipe = tensor.recipe
+        recipe, rows = tensor.recipe, np.arange(start, stop)
         assert recipe is not None
+        copies = self._copied(recipe, dtype)
+        grid = dtype if is_floating(dtype) else None
+        if copies is None or not copies[start:stop].any():
+            return store(self._values(tensor, rows, grid), dtype)
+        assert isinstance(recipe.start, Source)
+        here = copies[start:stop]
+        old = stored_rows(self.source, recipe.start.name, self._maps(recipe), recipe.roles, rows[here])
+        if here.all():
+            return old
+        found = np.empty((len(rows), *tensor.new_shape[1:]), old.dtype)
+        found[here] = old
+        found[~here] = store(self._values(tensor, rows[~here], grid), dtype)
+        return found
+
+    def _copied(self, recipe: Recipe, dtype: str) -> np.ndarray | None:
+        """Which rows are to be had by copying raw values, as a mask; None where there is more to do."""
         if not isinstance(recipe.start, Source) or self.source.dtype(recipe.start.name) != dtype:
             return None
-        maps = self._maps(recipe)
-        if not maps or not all(m.plain for m in maps[1:]) or maps[0].noise.any() or maps[0].sign is not None:
-            return None
-        first = maps[0].source[start:stop]
-        if recipe.roles[0] == "reads" or (first < 0).any():
-            return None
-        return _gather(self.source, recipe.start.name, first)
+        return copied_rows(self._maps(recipe), recipe.roles)
 
     def _maps(self, recipe: Recipe) -> list[AxisMap]:
         return [self.maps(axis) for axis in recipe.axes]
@@ -167,7 +170,7 @@ class Evaluator:
         tail = tuple(m.new for m in maps[1:])
         grown = np.empty((len(needed), *tail))
         copies = source >= 0
-        deviation = self._deviation(recipe)
+        deviation = self._deviation(recipe) if _draws(maps, roles) else 0.0
         if copies.any():
             values = old_rows(source[copies])
             for axis in range(1, len(maps)):
@@ -263,18 +266,24 @@ def _along(
     return np.moveaxis(moved, 1, axis)
 
 
+def _draws(maps: Sequence[AxisMap], roles: Sequence[str]) -> bool:
+    """Whether anything random goes into a tensor; its old values need not be measured elsewhere."""
+    first = maps[0]
+    return bool(
+        first.noise.any()
+        or ((first.source < 0) & ((first.writer == FRESH) | (roles[0] != "writes"))).any()
+        or any(
+            m.split == "projection" or ((m.source < 0) & ((m.reader if role == "reads" else m.writer) != ZERO)).any()
+            for m, role in zip(maps[1:], roles[1:])
+        )
+    )
+
+
 def _multiply(values: Float64, recipe: Recipe, first: AxisMap, rows: np.ndarray, role: str) -> None:
     """Units that are multiples of old ones: their kernels, shifts and means are (scaled law)."""
     written = role == "writes" if recipe.init == "kernel" else recipe.init in ("shift", "mean")
     if first.sign is not None and written:
         values *= first.sign[rows].reshape(-1, *(1,) * (values.ndim - 1))
-
-
-def _gather(source: Weights, name: str, positions: np.ndarray) -> Raw:
-    low, high = int(positions.min()), int(positions.max()) + 1
-    block = source.rows(name, low, high)
-    here = positions - low
-    return block if len(here) == len(block) and np.array_equal(here, np.arange(len(block))) else block[here]
 
 
 def _written(old: Float64, axis_map_: AxisMap, sigma: float, stream: Stream, rows: np.ndarray) -> Float64:

@@ -10,6 +10,8 @@ from .grid import Raw, widen_raw
 
 CHUNK_BYTES = 1 << 23
 """Size of a chunk in float64."""
+CACHED = 1 << 16
+"""Elements that are measured at a time: half a megabyte of float64 stays in the processor's cache."""
 
 
 class Weights(Protocol):
@@ -26,12 +28,12 @@ def deviation(source: Weights, name: str) -> float:
     """The standard deviation of all values of an old tensor, read in pieces."""
     shape, dtype = source.shape(name), source.dtype(name)
     rows = shape[0] if shape else 1
-    step = max(1, CHUNK_BYTES // (8 * max(1, int(np.prod(shape[1:], dtype=np.int64)))))
+    step = max(1, CACHED // max(1, int(np.prod(shape[1:], dtype=np.int64))))
     count, total, square = 0, 0.0, 0.0
     for start in range(0, rows, step):
         values = widen_raw(source.rows(name, start, min(start + step, rows)), dtype)
         count += values.size
         total += float(values.sum())
-        square += float((values * values).sum())
+        square += float(np.multiply(values, values, out=values).sum())
     mean = total / max(count, 1)
     return float(np.sqrt(max(square / max(count, 1) - mean * mean, 0.0)))
