@@ -7,11 +7,13 @@ spec is elaborated with them and must be the grown network.  Growth for which th
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..architecture.digest import same
 from ..architecture.elaborate import elaborate
+from ..architecture.parameters import config_field
 from ..architecture.tree import Network
 from ..diagnostics import Diagnostic, FptError
 from ..language import syntax
@@ -42,9 +44,7 @@ def grown_config(
     Raises ``FptError``: F351 where no values do, F352 where a list may or may not have one entry per layer.
     """
     assert document.model is not None
-    values = _changed_fields(document.model, config, old, _wanted(document, old, grown))
-    after = {**config, **values}
-    difference = _difference(document, after, grown)
+    values, difference = _fitting(document, old, grown, config)
     if difference is not None:
         raise _inexpressible(path, weights, difference, values)
     asked = {param.name for param in document.model.params}
@@ -53,25 +53,33 @@ def grown_config(
     return ConfigChange({**values, **lists.values}, lists.warnings)
 
 
-def _wanted(document: Document, old: Network, grown: Network) -> dict[str, Any]:
-    """The parameters of the model with which the spec comes nearest to the grown network."""
-    before = dict(old.frame.values)
-    try:
-        return {**before, **model_values(document, old, grown)}
-    except Unspellable:
-        return before
+def _fitting(
+    document: Document, old: Network, grown: Network, config: Mapping[str, Any]
+) -> tuple[dict[str, Any], str | None]:
+    """The fields that change, and None; where nothing fits, the nearest and what differs."""
+    assert document.model is not None
+    first: tuple[dict[str, Any], str | None] | None = None
+    for follow in (False, True):
+        wanted = dict(old.frame.values)
+        with suppress(Unspellable):
+            wanted.update(model_values(document, old, grown, follow=follow))
+        values = _changed_fields(document.model, config, wanted)
+        difference = _difference(document, {**config, **values}, grown)
+        if difference is None:
+            return values, None
+        first = first or (values, difference)
+    assert first is not None
+    return first
 
 
-def _changed_fields(
-    model: syntax.Model, config: Mapping[str, Any], old: Network, wanted: Mapping[str, Any]
-) -> dict[str, Any]:
+def _changed_fields(model: syntax.Model, config: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
     """Fields that must be written: those with another value, and those whose default is another now."""
     changed: dict[str, Any] = {}
     for param in model.params:
         target = wanted.get(param.name, UNKNOWN)
         if target is UNKNOWN:
             continue
-        now = _frozen(config.get(param.name))
+        now = _frozen(config_field(config, param.name))
         if now is None:
             now = UNKNOWN if param.default is None else value(param.default, wanted)
         if now is UNKNOWN or not alike(now, target):

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import fptdsl
+from fptdsl import api
 from fptdsl.diagnostics import FptError
 
 from . import family
@@ -102,13 +103,13 @@ def test_a_grown_folder_can_be_grown_again(place: Path) -> None:
     inputs = family.inputs()
     assert torch.allclose(family.function(place / "twice", inputs), family.function(old, inputs), rtol=1e-5, atol=1e-6)
     assert family.config_of(place / "twice")["num_hidden_layers"] == 5
-    assert fptdsl.api.verify("tiny.fpt", "model", "twice/growth.fpt", "twice").passed
-    assert fptdsl.api.validate("once/growth.fpt", "twice").document["params"] > 0
-    changes = fptdsl.api.diff("tiny.fpt", "model", "twice/growth.fpt", "twice").document["tensors"]
+    assert api.verify("tiny.fpt", "model", "twice/growth.fpt", "twice").passed
+    assert api.validate("once/growth.fpt", "twice").document["params"] > 0
+    changes = api.diff("tiny.fpt", "model", "twice/growth.fpt", "twice").document["tensors"]
     assert {item["action"] for item in changes} == {"grow", "add", "keep"}
     # By itself the spec describes the same network as with the folder.
-    alone = fptdsl.api.show("twice/growth.fpt").document
-    assert alone["totals"] == fptdsl.api.show("tiny.fpt", "twice").document["totals"]
+    alone = api.show("twice/growth.fpt").document
+    assert alone["totals"] == api.show("tiny.fpt", "twice").document["totals"]
 
 
 def test_load_takes_a_folder(place: Path) -> None:
@@ -124,7 +125,7 @@ def test_a_file_beside_its_config_grows_into_a_file(place: Path) -> None:
     family.write(place / "model")
     fptdsl.apply("tiny.fpt", "model/model.safetensors", out="wide.safetensors", grow="widen layers.1.up to 20")
     assert "from config" not in (place / "wide.fpt").read_text()
-    assert fptdsl.api.verify("tiny.fpt", "model", "wide.fpt", "wide.safetensors").passed
+    assert api.verify("tiny.fpt", "model", "wide.fpt", "wide.safetensors").passed
 
 
 def test_a_saved_plan(place: Path) -> None:

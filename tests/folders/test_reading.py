@@ -72,9 +72,10 @@ def test_plan_and_show_of_safetensors_do_not_import_torch(place: Path) -> None:
     family.write(place / "model", "safetensors shards")
     code = """
 import sys, fptdsl
+from fptdsl import api
 fptdsl.plan("tiny.fpt", "model", grow="widen embed to 12; deepen layers by 1")
-fptdsl.api.show("tiny.fpt", "model")
-fptdsl.api.validate("tiny.fpt", "model")
+api.show("tiny.fpt", "model")
+api.validate("tiny.fpt", "model")
 sys.exit("torch" in sys.modules)
 """
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}

@@ -29,25 +29,28 @@ def pretty_file(document: Document, old: Network, grown: Network) -> syntax.File
     return _file(document, blocks, model.definition)
 
 
-def model_values(document: Document, old: Network, grown: Network) -> dict[str, Any]:
+def model_values(document: Document, old: Network, grown: Network, *, follow: bool) -> dict[str, Any]:
     """The values of the model's own parameters with which it comes nearest to the grown network.
 
-    Raises :class:`Unspellable` as :func:`pretty_file` does.
+    With ``follow`` a parameter that has its default goes on following it when others change (``4 * width``), else
+    each has its old value until something asks for another.  Raises :class:`Unspellable` as :func:`pretty_file` does.
     """
-    _, model = _read_and_rewritten(document, old, grown)
+    _, model = _read_and_rewritten(document, old, grown, follow)
     values = model.values()
     assert document.model is not None
     return {param.name: values[param.name] for param in document.model.params if values[param.name] is not UNKNOWN}
 
 
 def _read_and_rewritten(
-    document: Document, old: Network, grown: Network
+    document: Document, old: Network, grown: Network, follow: bool = True
 ) -> tuple[dict[str, list[syntax.Block]], Reading]:
     """The rewritten blocks by their old names, and the reading of the rewritten model."""
     if document.model is None:
         raise Unspellable
     models = old_nodes(old)
     model = model_reading(document.model, old, spots(grown.body, models))
+    if not follow:
+        model.given = frozenset(param.name for param in document.model.params)
     readings = _block_readings(document, model)
     names = Fresh({*OPERATIONS, *document.blocks})
     context = Context(Templates(models), {}, frozenset({*OPERATIONS, *document.blocks}))
