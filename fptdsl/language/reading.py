@@ -57,11 +57,20 @@ def _decode(raw: bytes, name: str, faults: Diagnostics) -> Source | None:
     except UnicodeDecodeError as error:
         source = Source(name, raw.decode("utf-8", "replace"))
         offset = len(raw[: error.start].decode("utf-8"))
-        hint = "this looks like UTF-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else None
         message = f"the byte 0x{raw[error.start]:02x} is not UTF-8 text"
-        faults.add("F110", message, Span(source, offset, offset + 1), hint=hint or "save the file as UTF-8")
+        faults.add("F110", message, Span(source, offset, offset + 1), hint=_encoding_hint(raw))
         return None
     return Source(name, text.removeprefix("\ufeff"))
+
+
+def _encoding_hint(raw: bytes) -> str:
+    """What a file that is not UTF-8 is instead."""
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "this looks like UTF-16"
+    # A zip archive, or a pickle of protocol 2 and later: what torch.save writes.
+    if raw[:4] == b"PK\x03\x04" or (raw[:1] == b"\x80" and raw[1:2] in b"\x02\x03\x04\x05"):
+        return "this looks like a checkpoint: the spec comes first, then the checkpoint"
+    return "save the file as UTF-8"
 
 
 def exists(path: Path) -> bool:

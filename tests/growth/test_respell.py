@@ -190,3 +190,11 @@ def test_settings_become_defaults() -> None:
     text = respell(spec, old, old)
     assert "model Net(n = 3, width = 24) {" in text
     assert same(elaborate(document(text)), old) is None
+
+
+def test_line_ends_are_those_of_the_spec() -> None:
+    ended = RESNET.replace("\n", "\r\n")
+    for edit in (lambda network: network, layer2_to_64, lambda network: with_elements(network, "layer3", [3, 3])):
+        grown = grown_text(ended, edit)
+        assert grown.count("\r\n") == grown.count("\n") > 0
+        assert grown.replace("\r\n", "\n") == grown_text(RESNET, edit)

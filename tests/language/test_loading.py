@@ -107,6 +107,8 @@ def test_files_that_cannot_be_read(write, tmp_path: Path) -> None:  # type: igno
     assert fault(tmp_path / "net.fpt" / "x.fpt")[0] == "F140"
     assert fault(write("latin.fpt", b"# caf\xe9"))[0] == "F110"
     assert fault(write("wide.fpt", "relu".encode("utf-16")))[2] == "this looks like UTF-16"
+    for begin in (b"PK\x03\x04\xff", b"\x80\x02\x8a\n"):
+        assert "the spec comes first" in fault(write("net.pt", begin))[2]
     assert fault(write("big.fpt", "#" * (2 << 20)))[0] == "F108"
     (tmp_path / "loop.fpt").symlink_to(tmp_path / "loop.fpt")
     assert fault(tmp_path / "loop.fpt")[0] == "F142"

@@ -35,7 +35,7 @@ def respell(document: Document, old: Network, grown: Network, config: Mapping[st
     for text in _candidates(document, old, grown, reads=config is not None):
         wrong = difference(text, grown) or (difference(text, grown, config) if config else None)
         if wrong is None:
-            return text
+            return _with_line_ends_of(document, text)
         found = wrong
     message = f"the grown network cannot be written as a spec: {found}"
     raise FptError(Diagnostic("F350", message, hint="please report this, with the spec and the directives"))
@@ -57,6 +57,13 @@ def _candidates(document: Document, old: Network, grown: Network, reads: bool) -
     if document.checkpoint is not None:
         items = (*items, document.checkpoint)
     yield unparse(syntax.File(items))
+
+
+def _with_line_ends_of(document: Document, text: str) -> str:
+    """The text with the line ends that most lines of the user's spec have; in inserted lines they are ``\\n``."""
+    own = document.file.span.source.text if document.file.span is not None else ""
+    text = text.replace("\r\n", "\n")
+    return text.replace("\n", "\r\n") if 2 * own.count("\r\n") > own.count("\n") else text
 
 
 def _with_numbers(file: syntax.File) -> syntax.File:
