@@ -217,6 +217,8 @@ def _equal_or_colon(stop: Stop) -> Explanation | None:
 
 
 def _comma(stop: Stop) -> Explanation | None:
+    if stop.found == "," and "RPAR" in stop.accepts and "COMMA" not in stop.accepts:
+        return stop.says("F101", f"expected `)`{stop.after}, found `,`", "several values are a list: `[3, 1]`")
     begins = re.match(r"[\w\"'(\[]", stop.found)
     if "COMMA" in stop.accepts and {"RPAR", "RSQB"} & set(stop.accepts) and begins:
         return stop.says("F101", f"a comma is missing before `{stop.found}`", _near_keyword(stop))

@@ -227,3 +227,9 @@ def test_a_text_full_of_faults_is_given_up_on() -> None:
     found = codes("\n".join("wyden a to 5" for _ in range(200)))
     assert found[-1] == "F115"
     assert found[:-1] == ["F106"] * 50
+
+
+def test_a_tuple_is_told_to_be_a_list() -> None:
+    found = Diagnostics()
+    parse("model M {\n  input x: float[3, 8, 8]\n  a: conv2d(8, (3, 1))\n}\n", diagnostics=found)
+    assert [(item.code, item.hint) for item in found.items] == [("F101", "several values are a list: `[3, 1]`")]
