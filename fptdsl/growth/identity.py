@@ -94,13 +94,21 @@ class Solver:
     """Finds the identity of one inserted part, from ``source`` to an output value."""
 
     def __init__(
-        self, source: Value, nodes: list[Node], around: Surroundings, *, bn: str = "auto", mirrored: bool = False
+        self,
+        source: Value,
+        nodes: list[Node],
+        around: Surroundings,
+        *,
+        bn: str = "auto",
+        mirrored: bool = False,
+        noise: float = 0.0,
     ) -> None:
         self.source = source
         self.nodes = set(nodes)
         self.around = around
         self.bn = bn
         self.mirrored = mirrored
+        self.noise = noise
         self.found = Identity()
 
     # --- equal to the input ------------------------------------------------------------------------
@@ -125,6 +133,12 @@ class Solver:
             self._fixed(node)
         elif node.op in ("dropout", "dropout2d", "stochastic_depth"):
             self.found.eval_only = True
+        elif node.op in ("layernorm", "rmsnorm", "groupnorm"):
+            # LN(x + 0) is not x: a post-norm block (T-11).
+            raise NoIdentity(
+                f"a post-norm block cannot be inserted exactly: `{node.name}` ({node.op}) normalises what comes in",
+                "only blocks whose norms are inside the branches can start as the identity",
+            )
         else:
             raise NoIdentity(f"`{node.name}` ({node.op}) cannot be the identity")
         self.equal(node.inputs[0])
@@ -176,7 +190,7 @@ class Solver:
                 )
             if any(s != 1 for s in per_axis(getattr(args, "stride", 1), dims)):
                 raise NoIdentity(f"`{node.name}` has a stride")
-        self.found.starts[weight.name] = Dirac(shape, groups, pieces)
+        self.found.starts[weight.name] = Dirac(shape, groups, pieces, self.noise)
         if "bias" in node.tensors:
             self.found.starts[node.tensors["bias"].name] = Constant(0.0, node.tensors["bias"].shape)
 
@@ -292,7 +306,8 @@ class Solver:
             inner = self.inside(inner.inputs[0])
             if OPERATIONS[inner.op].affine is None:
                 raise NoIdentity(f"`{inner.name}` stands between the layer and its activation")
-        space = resolve(inner.tensors["weight"].axes[0])
+        weight = inner.tensors["weight"]
+        space = resolve(next(axis for axis, role in zip(weight.axes, weight.roles) if role != "reads"))
         if not isinstance(space, Space) or getattr(inner.args, "groups", 1) != 1:
             raise NoIdentity(f"`{inner.name}` is grouped, so its units cannot come in pairs", "use `netmorph`")
         self.found.mirrors += (Mirror(inner, node, space, activation.paired),)

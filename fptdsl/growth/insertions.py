@@ -94,7 +94,8 @@ def _solve(unit: Unit, middle: Graph, around: Surroundings, facts: Mapping[Space
         raise NoIdentity(f"it changes the shape from {_shown(source.shape)} to {_shown(output.shape)}")
     asked = unit.request.method
     statistics = str(asked.mapping.get("bn", "auto")) if asked is not None else "auto"
-    part = Part(middle, nodes, source, output, around, facts, statistics)
+    noise = float(asked.mapping.get("noise", 0.0)) if asked is not None else 0.0
+    part = Part(middle, nodes, source, output, around, facts, statistics, noise)
     method = asked_for(asked)
     identity = part.solve() if method is None else method.identity(part)
     method = method or automatic(bool(identity.zeroed))

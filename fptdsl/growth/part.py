@@ -27,10 +27,12 @@ class Part:
     around: Surroundings
     facts: Mapping[Space, Facts]
     bn: str = "auto"
+    noise: float = 0.0
+    """On inserted kernels, where it is asked for (W-7)."""
 
-    def solve(self, *, mirrored: bool = False) -> Identity:
+    def solve(self, *, mirrored: bool = False, noise: float = 0.0) -> Identity:
         """The identity by kernels of ones and zeros, and branches of zeros."""
-        solver = Solver(self.source, self.nodes, self.around, bn=self.bn, mirrored=mirrored)
+        solver = Solver(self.source, self.nodes, self.around, bn=self.bn, mirrored=mirrored, noise=noise)
         solver.equal(self.output)
         return solver.found
 

@@ -80,12 +80,14 @@ class Constant:
 class Dirac:
     """The identity of a convolution or linear layer: 1 at the centre of ``[c, c mod per_group]`` (D-1, D-2).
 
-    ``pieces``: each row so many times, for the pieces of a maxout (D-5).
+    ``pieces``: each row so many times, for the pieces of a maxout (D-5).  ``noise``: its standard deviation, in
+    units of that of a fresh kernel.
     """
 
     shape: tuple[int, ...]
     groups: int = 1
     pieces: int = 1
+    noise: float = 0.0
 
 
 @dataclass(frozen=True)

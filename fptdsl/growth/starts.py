@@ -28,7 +28,7 @@ def start_rows(start: Start, rows: np.ndarray, source: Weights, dtype: str | Non
     if isinstance(start, Solve):
         return np.asarray(solved(start, source, dtype, stream.seed)[rows])
     if isinstance(start, Dirac):
-        return _dirac(start, rows)
+        return _dirac(start, rows, stream)
     if isinstance(start, Fresh):
         return _fresh(start, rows, source, stream)
     return np.asarray(_identity_norm(start, source, dtype)[rows])
@@ -60,13 +60,17 @@ def _share(start: Share, old: Float64, dtype: str | None) -> Float64:
     return np.asarray(part if start.index < start.count - 1 else old - part * (start.count - 1))
 
 
-def _dirac(start: Dirac, rows: np.ndarray) -> Float64:
+def _dirac(start: Dirac, rows: np.ndarray, stream: Stream) -> Float64:
     """1 at the centre of ``[c, c mod per_group]`` (D-1, D-2); kernel sizes are odd."""
     values = np.zeros((len(rows), *start.shape[1:]))
     centre = tuple(size // 2 for size in start.shape[2:])
     for row, channel in enumerate(rows):
         index = (row, int(channel) // start.pieces % start.shape[1], *centre)
         values[index] = 1.0
+    if start.noise:
+        length = int(np.prod(start.shape[1:], dtype=np.int64))
+        draws = stream.uniform_rows(rows, length).reshape(values.shape)
+        values += symmetric(draws, start.noise / np.sqrt(max(length, 1)))
     return values
 
 

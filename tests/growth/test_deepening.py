@@ -135,6 +135,12 @@ def test_an_automatic_choice_adds_no_other_kind_of_thing() -> None:
         assert plan.steps[0].method in ("net2net", "zero")
 
 
+def test_noise_on_request_is_approximate() -> None:
+    outcome = grow(SPEC, "deepen conv3 by 1 using net2net(noise=0.001)")
+    assert outcome.plan.exactness == "approximate"
+    assert 1e-7 < outcome.unrounded < 1e-2
+
+
 @pytest.mark.parametrize("using", ["random_init", "random_pad"])
 def test_baselines_say_what_they_are(using: str) -> None:
     outcome = grow(SPEC, f"deepen fc1 by 1 to 20 using {using}")

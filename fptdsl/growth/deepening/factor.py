@@ -67,7 +67,7 @@ def split(
     Raises Refused.
     """
     args: Any = layer.args
-    if not is_map(layer) or layer.op == "conv_transpose2d":
+    if not is_map(layer) or layer.op in ("conv_transpose2d", "transposed_linear"):
         raise Refused("F320", f"`{key}` ({layer.op}) is not a layer that can be factorised", "name a linear layer")
     if getattr(args, "groups", 1) != 1:
         raise Refused("F321", f"`{key}` is a grouped convolution, whose kernel is not one product")

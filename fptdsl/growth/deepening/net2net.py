@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ..identity import Identity, NoIdentity
 from ..part import Part
+from ..plan import Exactness
+from ..recipe import Dirac
 from .base import Deepening, statistics_advice
 
 LEARNING_RATE = "Net2Net: train on at about 1/10 of the initial learning rate"
@@ -15,18 +17,22 @@ class Net2Net(Deepening):
     ids = "D-1 to D-6"
     paper = "Net2DeeperNet (Chen et al. 2016)"
     place = "behind a layer, with its norm and activation"
-    kinds = "bitwise; eval-only with a batch norm"
+    kinds = "bitwise; eval-only with a batch norm; approximate with noise"
     condition = "the values that come in are fixed points of the activation (ReLU after ReLU); odd kernel; maxout"
     trainability = "rows of an identity differ, so their gradients do; no noise needed"
 
     def identity(self, part: Part) -> Identity:
-        identity = part.solve()
+        identity = part.solve(noise=part.noise)
         if identity.zeroed:
             raise NoIdentity(
                 "`net2net` does not apply here: a residual block starts as the identity by a zero branch",
                 "use `zero` or `r2r`",
             )
         return identity
+
+    def exactness(self, identity: Identity, dropout: bool) -> Exactness:
+        noisy = any(isinstance(start, Dirac) and start.noise for start in identity.starts.values())
+        return "approximate" if noisy else super().exactness(identity, dropout)
 
     def why(self, identity: Identity) -> str:
         if identity.maxout:
