@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -29,16 +30,20 @@ def find_config(document: Document, settings: Mapping[str, Any], checkpoint: str
     """
     if checkpoint is None or document.model is None:
         return None
+    from ..checkpoint import open_checkpoint
     from ..checkpoint.config import check_config, read_config
 
     path, model = Path(checkpoint), document.model
-    if not path.is_dir() and not (path.is_file() and model.from_config):
+    folder = os.path.isdir(path)
+    if not folder and not model.from_config:
         return None
-    config = read_config(path if path.is_dir() else path.parent)
+    if not os.path.lexists(path):
+        open_checkpoint(path).close()  # says what is wrong with the path, before a field is missed
+    config = read_config(path if folder else path.parent)
     given = {*settings, *_given(document)}
     if config is not None and model.from_config:
         check_config(model, config, given)
-    if config is None and model.from_config and path.is_dir():
+    if config is None and model.from_config and folder:
         lost = [param for param in model.params if param.default is None and param.name not in given]
         if lost:
             message = f"`{path}` has no config.json, and model `{model.name}` reads `{lost[0].name}` from it"

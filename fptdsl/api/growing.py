@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -140,13 +141,21 @@ def _publish(
             with clock("gradients"):
                 document["gradients"] = learning(made.plan, grown, result)
             with clock("digest"):
-                digests = source.digest(), result.digest()
+                digests = _digests(source, result)
         with clock("sync"):
             (sync_tree if folder else _sync)(written[outputs.checkpoint])
         document["seconds"] = clock.rounded()
         written[outputs.receipt].write_text(receipt(document, text, digests), encoding="utf-8", newline="\n")
         files.commit()
     return ApplyResult(document)
+
+
+def _digests(source: Checkpoint, result: Checkpoint) -> tuple[str, str]:
+    """Both at the same time, for hashing is most of the work that is left."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        old = pool.submit(source.digest)
+        new = result.digest()
+        return old.result(), new
 
 
 def _sync(path: Path) -> None:

@@ -26,7 +26,7 @@ class Outputs:
 
 def outputs_for(checkpoint: Path, out: Path | None) -> Outputs:
     """``NAME.grown.EXT`` beside the input unless ``out`` is given; spec and receipt beside that, or in a folder."""
-    if checkpoint.is_dir():
+    if os.path.isdir(checkpoint):
         return _inside(checkpoint, out)
     target = out if out is not None else checkpoint.with_name(f"{_stem(checkpoint)}.grown{_extension(checkpoint)}")
     stem = _stem(target)

@@ -296,3 +296,10 @@ def test_a_file_that_cannot_be_read(single: Path) -> None:
     found = faults(lambda: fptdsl.apply("tiny.fpt", "model", grow="widen embed to 12"))
     assert [item.code for item in found] == ["F435"]
     assert not (single / "model.grown").exists()
+
+
+def test_a_folder_that_is_not_there(single: Path) -> None:
+    found = faults(lambda: fptdsl.plan("tiny.fpt", "modle"))
+    assert [item.code for item in found] == ["F400"]
+    assert "`model`" in str(found[0].hint)
+    assert [item.code for item in faults(lambda: fptdsl.plan("tiny.fpt"))] == ["F231"] * 3

@@ -112,6 +112,13 @@ def test_a_grown_folder_can_be_grown_again(place: Path) -> None:
     assert alone["totals"] == api.show("tiny.fpt", "twice").document["totals"]
 
 
+def test_a_grown_folder_is_certified_by_its_receipt(place: Path) -> None:
+    family.write(place / "model", "safetensors shards")
+    fptdsl.apply("tiny.fpt", "model", grow="widen embed to 12; deepen layers by 1")
+    found = api.verify("tiny.fpt", "model", "model.grown/growth.fpt", "model.grown", certificate=True)
+    assert found.document["certificate"]["outcome"] == "passed"
+
+
 def test_load_takes_a_folder(place: Path) -> None:
     old = family.write(place / "model", "bin shards")
     model = fptdsl.load("tiny.fpt", "model").double()
