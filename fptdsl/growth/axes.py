@@ -19,11 +19,13 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 ZERO, FRESH, PAIR = 0, 1, 2
+MEAN = 2
+"""Of writers only."""
 KEPT = 32
 """Most maps that are kept: neighbouring tensors share theirs, and those of a large model would take gigabytes."""
 """What a new class gets, ordered so that the minimum of two factors is that of their product."""
 _READER = {"zero": ZERO, "fresh": FRESH, "pair": PAIR}
-_WRITER = {"zero": ZERO, "fresh": FRESH}
+_WRITER = {"zero": ZERO, "fresh": FRESH, "mean": MEAN}
 SPLITS = ("equal", "scalar", "element", "projection")
 
 

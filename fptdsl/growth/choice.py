@@ -99,8 +99,17 @@ def _method(
         if reason is None:
             return WIDENING[name], {}, f"`{passed[0][0]}` is not legal: {passed[0][1].reason}" if passed else ""
         passed.append((name, reason))
-    _refuse(fact, passed[-1][0], passed[-1][1], request, diagnostics)
+    _refuse(fact, *_telling(fact, passed), request, diagnostics)
     return None, {}, ""
+
+
+def _telling(fact: Facts, passed: list[tuple[str, Illegal]]) -> tuple[str, Illegal]:
+    """What is said when no method is legal: of copies, and under norms of rescaling too."""
+    copies, (_, rescaling) = passed[-2:]
+    if fact.first("mean") is None:
+        return copies
+    reason = f"{copies[1].reason}; `rescale`: {rescaling.reason}"
+    return copies[0], Illegal(reason, rescaling.hint or copies[1].hint)
 
 
 def _refuse(fact: Facts, method: str, reason: Illegal, request: Request | None, diagnostics: Diagnostics) -> None:

@@ -120,7 +120,8 @@ def clone(node: Tree, *, key: str | None = None, index: tuple[str, int] | None =
             changed["shortcut"] = tuple(map(visit, node.shortcut))
         return replace(node, **changed)
 
-    new = visit(node)
+    # A name that the old node gives to its value goes on to mean that one.
+    new = replace(visit(node), let=None)
     return replace(new, key=key) if key is not None else new
 
 
@@ -157,6 +158,11 @@ class Keys:
     def __init__(self, network: Network) -> None:
         self._name = {id(node): name for name, node in walk(network)}
         self._taken = set(self._name.values())
+        # Names that statements read: a new key of such a name would take the place of the value meant.
+        self._read = {"input"}
+        for _, node in walk(network):
+            self._read.update(name for name in (node.let, getattr(node, "value", None)) if isinstance(name, str))
+            self._read.update(getattr(node, "sources", None) or ())
 
     def _dotted(self, beside: Tree, key: str) -> str:
         name = self._name[id(beside)]
@@ -165,7 +171,7 @@ class Keys:
 
     def free(self, beside: Tree, key: str) -> bool:
         """Whether a sibling of ``beside`` (which has a key) may be called ``key``."""
-        return self._dotted(beside, key) not in self._taken
+        return key not in self._read and self._dotted(beside, key) not in self._taken
 
     def take(self, beside: Tree, key: str) -> None:
         self._taken.add(self._dotted(beside, key))

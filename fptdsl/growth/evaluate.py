@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from .axes import FRESH, ZERO, AxisMap, Ints, Maps
+from .axes import FRESH, MEAN, ZERO, AxisMap, Ints, Maps
 from .grid import Float64, Raw, is_floating, store, widen_raw
 from .law import split_reader
 from .plan import Plan, TensorPlan
@@ -97,6 +97,8 @@ class Evaluator:
         """Which rows are to be had by copying raw values, as a mask; None where there is more to do."""
         if not isinstance(recipe.start, Source) or self.source.dtype(recipe.start.name) != dtype:
             return None
+        if recipe.factor != 1.0:
+            return None
         return copied_rows(self._maps(recipe), recipe.roles)
 
     def _maps(self, recipe: Recipe) -> list[AxisMap]:
@@ -106,6 +108,14 @@ class Evaluator:
         """Rows of the grown tensor in float64; ``dtype`` is the grid of shares, None for no grid."""
         recipe = tensor.recipe
         assert recipe is not None
+        values = self._unscaled(tensor, recipe, rows, dtype)
+        if recipe.factor == 1.0:
+            return values
+        if recipe.init == "offset scale":  # N-8
+            return recipe.factor * (1.0 + values) - 1.0
+        return recipe.factor * values
+
+    def _unscaled(self, tensor: TensorPlan, recipe: Recipe, rows: np.ndarray, dtype: str | None) -> Float64:
         maps = self._maps(recipe)
         if all(m.plain for m in maps):
             return self._start(recipe, rows, tensor, dtype)
@@ -172,19 +182,41 @@ class Evaluator:
         copies = source >= 0
         deviation = self._deviation(recipe) if _draws(maps, roles) else 0.0
         if copies.any():
-            values = old_rows(source[copies])
-            for axis in range(1, len(maps)):
-                if not maps[axis].plain:
-                    stream = Stream(self.seed, tensor.name, "split", str(axis))
-                    values = _along(values, axis, maps[axis], roles[axis], deviation, dtype, stream, needed[copies])
-            grown[copies] = values
+            grown[copies] = self._widened(
+                tensor, maps, roles, source[copies], needed[copies], old_rows, deviation, dtype
+            )
         if not copies.all():
             new = ~copies
-            grown[new] = self._fresh_rows(tensor, recipe, first, needed[new], tail, roles[0], deviation, old_rows)
+
+            def widened(old: Ints) -> Float64:
+                return self._widened(tensor, maps, roles, old, old, old_rows, deviation, dtype)
+
+            grown[new] = self._fresh_rows(
+                tensor, recipe, first, needed[new], tail, roles[0], deviation, old_rows, widened
+            )
         result = grown[back]
         _multiply(result, recipe, first, rows, roles[0])
         self._add_noise(result, tensor, recipe, first, rows, representative, deviation)
         return result
+
+    def _widened(
+        self,
+        tensor: TensorPlan,
+        maps: list[AxisMap],
+        roles: Sequence[str],
+        old: Ints,
+        numbers: Ints,
+        old_rows: Callable[[Ints], Float64],
+        deviation: float,
+        dtype: str | None,
+    ) -> Float64:
+        """Old rows widened along the other axes; ``numbers`` are theirs in the grown tensor."""
+        values = old_rows(old)
+        for axis in range(1, len(maps)):
+            if not maps[axis].plain:
+                stream = Stream(self.seed, tensor.name, "split", str(axis))
+                values = _along(values, axis, maps[axis], roles[axis], deviation, dtype, stream, numbers)
+        return values
 
     def _fresh_rows(
         self,
@@ -196,12 +228,15 @@ class Evaluator:
         role: str,
         deviation: float,
         old_rows: Callable[[Ints], Float64],
+        widened: Callable[[Ints], Float64],
     ) -> Float64:
         """Rows of new classes, by what the tensor is."""
         shape = (len(positions), *tail)
-        zeroed = first.writer[positions] != FRESH
+        if first.writer[positions[0]] == MEAN and not recipe.normalises and recipe.init in ("kernel", "shift"):
+            return np.broadcast_to(widened(np.arange(first.old)).mean(axis=0), shape)
+        zeroed = first.writer[positions] == ZERO
         column = (-1, *(1,) * len(tail))
-        if recipe.init in ("scale", "mean", "variance", "slope"):
+        if recipe.init in ("scale", "offset scale", "mean", "variance", "slope"):
             values = np.asarray(old_rows(first.donor[positions])).reshape(shape)
             return np.where(zeroed.reshape(column), 0.0, values) if recipe.init == "mean" else values
         if recipe.init == "kernel":
@@ -293,7 +328,9 @@ def _written(old: Float64, axis_map_: AxisMap, sigma: float, stream: Stream, row
     """
     fresh = axis_map_.source < 0
     new = old[:, np.where(fresh, axis_map_.donor, axis_map_.source)]
-    if fresh.any():
+    if fresh.any() and axis_map_.writer[fresh][0] == MEAN:
+        new[:, fresh] = old.mean(axis=1, keepdims=True)
+    elif fresh.any():
         labels, back = np.unique(axis_map_.label[fresh], return_inverse=True)
         shape = (len(rows), len(labels), *new.shape[2:])
         draws = stream.uniform_rows(rows, int(np.prod(shape[1:], dtype=np.int64))).reshape(shape)

@@ -21,6 +21,8 @@ class Facts:
     """Operations that the units go through, by name."""
     grouped: bool = False
     """It counts the groups of a grouped convolution: each group reads its own units."""
+    graph: Graph | None = None
+    """Where the units are, for what is only known of the whole way that they take (``stream.py``)."""
     leak: Event | None = None
     """What makes something of units that start at zero before they are read (``leaks.py``)."""
 
@@ -45,7 +47,7 @@ def gather(graph: Graph) -> dict[Space, Facts]:
 
     def of(term: Term) -> Iterable[Facts]:
         for leaf in dict.fromkeys(spaces(term)):
-            yield facts.setdefault(leaf, Facts(leaf))
+            yield facts.setdefault(leaf, Facts(leaf, graph=graph))
 
     counted = {space for node in graph.nodes if "groups" in node.sizes for space in spaces(node.sizes["groups"])}
     for event in graph.events:

@@ -7,11 +7,13 @@ from itertools import pairwise
 
 import numpy as np
 
+from .axes import MEAN as AVERAGE
 from .axes import AxisMap, Maps
 from .plan import Part
 from .recipe import Constant, Cycle, Dirac, Embed, Fresh, IdentityNorm, Recipe, Share, Solve, Source
 
 OLD, COPY, FRESH, ZERO, PAIR, DONOR = "old", "copy", "fresh", "zero", "pair", "copy of norm"
+MEAN = "mean of the old"
 
 
 def parts_of(recipe: Recipe, maps: Maps) -> tuple[Part, ...]:
@@ -73,6 +75,8 @@ def _fresh(here: AxisMap, position: int, role: str, init: str) -> str:
     if role == "reads":
         return (ZERO, FRESH, PAIR)[int(here.reader[position])]
     zeroed = int(here.writer[position]) == 0
+    if int(here.writer[position]) == AVERAGE and role == "writes":
+        return MEAN
     if init == "kernel":
         return ZERO if zeroed and role == "writes" else FRESH
     if init == "shift" or (init == "mean" and zeroed):

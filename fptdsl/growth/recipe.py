@@ -20,7 +20,8 @@ class Table:
     ``classes[j]`` is the class of new unit ``j``: below ``old`` a copy of that old unit, from ``old`` on
     a new class.  ``donors[c - old]`` is the old unit whose norm statistics and slopes the new class
     ``c`` takes.  ``writer`` is what new classes get in kernels that produce the Space, ``reader`` in
-    kernels that consume it ("pair": values that sum to zero within the class, W-3).
+    kernels that consume it ("pair": values that sum to zero within the class, W-3; "mean": the mean over
+    all old units, N-6).
     """
 
     space: str
@@ -29,7 +30,7 @@ class Table:
     classes: tuple[int, ...]
     donors: tuple[int, ...]
     method: str
-    writer: Literal["fresh", "zero"] = "fresh"
+    writer: Literal["fresh", "zero", "mean"] = "fresh"
     reader: Literal["zero", "fresh", "pair"] = "zero"
     split: Literal["equal", "scalar", "element"] = "equal"
     noise: float = 0.0
@@ -39,6 +40,10 @@ class Table:
     shifts are multiplied by.  Empty: all 1."""
     coefficients: tuple[float, ...] = ()
     """What readers of each new unit multiply the old weight by, in place of a share.  Empty: shares."""
+    factors: tuple[tuple[str, float], ...] = ()
+    """Whole tensors that are multiplied, by name (rescaled streams, T-7)."""
+    norms: tuple[str, ...] = ()
+    """Tensors of norms over the units: their shifts are 0 on new units that are means."""
 
 
 @dataclass(frozen=True)
@@ -172,3 +177,7 @@ class Recipe:
     axes: tuple[Axis, ...] = ()
     roles: tuple[Role, ...] = ()
     init: Init = "kernel"
+    factor: float = 1.0
+    """What everything is multiplied by in the end; of an offset scale, one plus it."""
+    normalises: bool = False
+    """It belongs to a norm over units that are rescaled."""

@@ -67,11 +67,13 @@ def _plan(
         if not grows and isinstance(value, Source):
             action = "keep" if old_key == name else "rename"
             return TensorPlan(name, action, old_key, old_shape, tensor.shape, tensor.buffer)  # type: ignore[arg-type]
-        recipe = Recipe(value, axes, before.roles, before.init)
+        recipe = _rescaled(name, Recipe(value, axes, before.roles, before.init), before, tables)
         _agree(name, recipe, maps, tensor)
         return TensorPlan(name, "grow", old_key, old_shape, tensor.shape, tensor.buffer, recipe, parts_of(recipe, maps))
     assert start is not None, name
     recipe = _added(start, axes, before, tensor)
+    if not start[1]:
+        recipe = _rescaled(name, recipe, before, tables)
     _agree(name, recipe, maps, tensor)
     return TensorPlan(name, "add", None, None, tensor.shape, tensor.buffer, recipe, parts_of(recipe, maps))
 
@@ -82,6 +84,17 @@ def _added(start: tuple[Start, bool], axes: tuple[Axis, ...], before: Tensor, te
         plain = tuple(Leaf(None, n) for n in tensor.shape)
         return Recipe(replace(value, shape=tensor.shape), plain, before.roles, before.init)
     return Recipe(value, axes, before.roles, before.init)
+
+
+def _rescaled(name: str, recipe: Recipe, before: Tensor, tables: Mapping[Space, Table]) -> Recipe:
+    """The recipe with the factors that tables of rescaled streams give the tensor."""
+    factor, normalises = 1.0, False
+    for space in {space for axis in before.axes for space in spaces(axis)}:
+        table = tables.get(space)
+        if table is not None:
+            factor *= dict(table.factors).get(name, 1.0)
+            normalises |= name in table.norms
+    return replace(recipe, factor=factor, normalises=normalises)
 
 
 def axis_of(term: Term, tables: Mapping[Space, Table]) -> Axis:

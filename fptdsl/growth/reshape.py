@@ -76,6 +76,10 @@ def reshape(network: Network, old: Graph, requests: Sequence[Request], diagnosti
         for target in request.targets:
             node = by_old.get(target)
             try:
+                if not target:
+                    raise Refused(
+                        "F320", "`*` is the whole model, not a layer", "`**` matches every layer; or name one"
+                    )
                 if not isinstance(node, Layer) or OPERATIONS[node.op].affine != "map":
                     raise Refused(
                         "F320", f"`{target}` is not a layer with a kernel", "name a convolution or a linear layer"
@@ -208,6 +212,12 @@ def _branch(
     """A layer as ``into`` parallel layers that add up to it: equal shares, the bias on the first (D-12)."""
     if _reused(layer, network):
         raise Refused("F320", f"`{target}` is used again by `reuse`, so it cannot become several layers")
+    if "input" in (layer.sources or ()):
+        raise Refused(
+            "F320",
+            f"`{target}` takes `input` by name, which would be another value inside the branches",
+            "give that value a name: `let x = ...`, then `from x`",
+        )
     lead = layer.key or "main"
     names, number = [lead], 1
     while len(names) < directive.into:

@@ -11,16 +11,19 @@ from .facts import Facts
 from .identity import NoIdentity, Solver
 from .recipe import Constant
 
+ZEROS: dict[str, float] = {"scale": 0.0, "offset scale": -1.0, "shift": 0.0}
+"""What makes a norm or scale give zero, by what the tensor is (T-12)."""
+
 
 def zero(solver: Solver, value: Value) -> None:
     """Make ``value`` zero by the nearest scale or kernel; raises NoIdentity."""
     node = _inside(solver, value)
     operation = OPERATIONS[node.op]
     inits = {tensor.init for tensor in node.tensors.values()}
-    scales = [t for t in node.tensors.values() if t.init in ("scale", "shift")] if "scale" in inits else []
-    if scales:
-        for tensor in scales:
-            solver.found.starts[tensor.name] = Constant(0.0, tensor.shape)
+    if inits & {"scale", "offset scale"}:
+        for tensor in node.tensors.values():
+            if tensor.init in ZEROS:
+                solver.found.starts[tensor.name] = Constant(ZEROS[tensor.init], tensor.shape)
         solver.found.zeroed += (node.name,)
     elif operation.affine == "map":
         for suffix in ("weight", "bias"):
@@ -52,7 +55,7 @@ class PairSolver(Solver):
             self._cancel(node)
         elif operation.annihilates:
             _one_factor(node, self.zero)
-        elif operation.affine == "norm" or "scale" in inits or operation.keeps_zero:
+        elif operation.affine == "norm" or inits & {"scale", "offset scale"} or operation.keeps_zero:
             # The value is zero before the norm, and a shift or mean of zero keeps it so.
             for tensor in node.tensors.values():
                 if tensor.init in ("shift", "mean"):

@@ -67,7 +67,7 @@ def test_query_heads_are_groups_of_key_heads(tmp_path: Path, kv: int, q: Any, k:
     groups = {next(iter(spaces(rows(graph, layer)))) for layer in "qkv"}
     assert len(groups) == 1, "the groups of queries are the heads of keys and values"
     assert sizes(graph.tensors["o.weight"].axes[1]) == (*q[:-1], 5)
-    assert [event.kind for event in graph.events] == ["actdot"]
+    assert [event.kind for event in graph.events] == ["actdot", "heads"]
     assert sizes(graph.events[0].term) == 4
     assert all(space.frozen is None for layer in "qkv" for space in spaces(rows(graph, layer)))
 

@@ -95,6 +95,9 @@ class Attention(Operation):
         if any(leaf.frozen is None for leaf in spaces(depth)):
             # Queries and keys are summed over it without a parameter (T-6).
             at.event("actdot", depth)
+        if any(leaf.frozen is None for leaf in spaces(heads)):
+            # A head is queries, keys and values together.
+            at.event("heads", heads)
         freeze(columns, "softmax")
         if len(inputs) == 4:
             at.unify(inputs[3].axes[0], heads)

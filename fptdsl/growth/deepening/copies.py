@@ -37,6 +37,9 @@ def copies(run: Run) -> tuple[Tree, ...]:
 
 def copied(node: Tree, name: str | None, output: tuple[int, ...]) -> Tree:
     new = clone(node, key=name)
+    if isinstance(new, (Layer, Scope)) and new.sources is not None:
+        # It reads what the old one gives, whatever that reads.
+        new = replace(new, sources=None)
     if isinstance(new, Scope):
         # A group may begin with the layer that changes the shape: its copy keeps it.
         return _keeping_group(new, output)

@@ -10,9 +10,10 @@ from .netmorph import NetMorph
 from .r2r import R2R
 from .random_init import RandomInit
 from .random_pad import RandomPad
+from .rescale import Rescale
 
-WIDENING: dict[str, Method] = {m.name: m for m in (NetMorph(), R2R(), Net2Net(), RandomPad(), RandomInit())}
-AUTOMATIC: tuple[str, ...] = ("netmorph", "r2r", "net2net")
+WIDENING: dict[str, Method] = {m.name: m for m in (NetMorph(), R2R(), Net2Net(), Rescale(), RandomPad(), RandomInit())}
+AUTOMATIC: tuple[str, ...] = ("netmorph", "r2r", "net2net", "rescale")
 """The order in which methods are tried when none is asked for."""
 
 __all__ = ["AUTOMATIC", "WIDENING", "Illegal", "Method"]

@@ -49,14 +49,23 @@ class Method:
         return ()
 
 
+UNSUMMED = {
+    "softmax": "a softmax runs over these units",
+    "sum": "a sum over these units is taken with no parameter to divide",
+    "gather": "these units are looked up by index",
+    "actdot": "queries and keys are summed over these units with no parameter between",
+    "tied": "the output layer reads these units with the embedding's own weight",
+    "width factor": "a factor depends on the number of these units",
+}
+"""Events that no method of copies or new classes keeps."""
+
+
 def illegal_for_new_classes(facts: Facts) -> Illegal | None:
     """New classes of units change what these operations compute over the axis (maths section 3, events)."""
     words = {
-        "softmax": "a softmax runs over these units",
+        **UNSUMMED,
         "mean": "a mean over these units is taken",
-        "sum": "a sum over these units is taken with no parameter to divide",
         "max": "a maximum over these units is taken",
-        "gather": "these units are looked up by index",
     }
     event = facts.first(*words)
     if event is not None:

@@ -9,7 +9,7 @@ from ..facts import Facts
 from ..plan import Exactness
 from ..random import Stream
 from ..recipe import Table
-from .base import Illegal, Method, Options
+from .base import UNSUMMED, Illegal, Method, Options
 
 
 class Net2Net(Method):
@@ -18,14 +18,9 @@ class Net2Net(Method):
     trainability = "copies part ways from the first step; with `split=equal` they stay twins for ever"
 
     def illegal(self, facts: Facts, new: int, options: Options) -> Illegal | None:
-        words = {
-            "softmax": "a softmax runs over these units",
-            "sum": "a sum over these units is taken",
-            "gather": "these units are looked up by index",
-        }
-        event = facts.first(*words)
+        event = facts.first(*UNSUMMED)
         if event is not None:
-            return Illegal(f"{words[event.kind]} at `{event.where}`")
+            return Illegal(f"{UNSUMMED[event.kind]} at `{event.where}`")
         event = facts.first("groups", "mean")
         if event is not None and new % facts.space.size:
             return Illegal(

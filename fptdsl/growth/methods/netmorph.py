@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..facts import Facts
 from ..random import Stream
 from ..recipe import Table
-from .base import Illegal, Method, Options, donors, illegal_for_new_classes, numbers
+from .base import UNSUMMED, Illegal, Method, Options, donors, illegal_for_new_classes, numbers
 
 FLAT_AT_ZERO = frozenset({"relu", "relu6"})
 """Activations whose gradient at exactly zero is zero in torch."""
@@ -84,8 +84,11 @@ def _keeps_zero(facts: Facts) -> Illegal | None:
             "use `netmorph(zero=out)`",
         )
     for event in facts.events:
-        if event.kind in ("softmax", "mean", "gather", "max", "groups"):
+        if event.kind != "sum" and (event.kind in UNSUMMED or event.kind in ("mean", "max", "groups")):
             return illegal_for_new_classes(facts)
+    heads = facts.first("heads")
+    if heads is not None:
+        return Illegal(f"queries and keys that are both zero would never learn (`{heads.where}`)", "use `zero=out`")
     if facts.grouped:
         return Illegal("groups of a grouped convolution that read and give zero would never learn", "use `zero=out`")
     if not facts.readers:

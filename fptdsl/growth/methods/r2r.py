@@ -37,6 +37,8 @@ class R2R(Method):
             )
         if options.get("transfer") and (facts.grouped or _recurrent(facts)):
             return Illegal("`transfer=true` scales units, and a grouped or recurrent layer reads its own ones")
+        if options.get("transfer") and facts.first("heads") is not None:
+            return Illegal("`transfer=true` scales units, and the shares of attention do not scale with the queries")
         if not facts.readers and not facts.grouped:
             return Illegal("no layer reads these units through a kernel, so pairs cannot cancel")
         return illegal_for_new_classes(facts)
