@@ -245,7 +245,7 @@ class _Editor:
         for node, name in zip(run, names):
             if name is not None:
                 if not self.keys.free(node, name):
-                    raise Refused("F324", f"there is a `{name}` already", "choose another name after `as`")
+                    raise Refused("F324", f"the name `{name}` is in use already", "choose another name after `as`")
                 self.keys.take(node, name)
         return names
 

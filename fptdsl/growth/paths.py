@@ -26,6 +26,11 @@ def is_whole_model(path: Path) -> bool:
     return path.segments == ("*",)
 
 
+def is_pattern(path: Path) -> bool:
+    """Whether a path picks by pattern, so that what cannot grow is passed over and listed."""
+    return any(not isinstance(s, int) and (not isinstance(s, str) or "*" in s) for s in _flat(path))
+
+
 def specificity(path: Path, name: str) -> tuple[int, int]:
     """How specific a path is for a name that it matched: depth first, then literal segments."""
     if is_whole_model(path):

@@ -32,6 +32,7 @@ from .requests import Requests, collect
 from .requirements import check_requirements
 from .reshape import Reshaped, factorises, reshape
 from .steps import make_steps
+from .unread import check_read
 from .widths import Widths, solve
 
 
@@ -87,6 +88,7 @@ def start_as_identity(draft: Draft) -> None:
         draft.deepened.units, draft.graph, draft.middle, draft.statistics, draft.diagnostics
     )
     check_mirrors(draft.inserted, draft.middle, draft.diagnostics)
+    check_read(draft.inserted, draft.middle, draft.diagnostics)
 
 
 def settle_widths(draft: Draft) -> None:

@@ -82,8 +82,17 @@ def _resolve(path: syntax.Path, graph: Graph, diagnostics: Diagnostics) -> list[
         return [""]
     names = match(path, graph.regions)
     if not names:
-        near = did_you_mean(str(path), graph.regions, limit=2)
-        first = next(iter(graph.regions), None)
-        hint = near or (f"the network begins with `{first}`; `fptdsl show` lists all names" if first else None)
+        hint = did_you_mean(str(path), graph.regions, limit=2) or _same_ending(str(path), graph)
         diagnostics.add("F301", f"`{path}` matches nothing in the network", path.span, hint=hint)
     return names
+
+
+def _same_ending(path: str, graph: Graph) -> str | None:
+    """Names that end like the path, where none is near as a whole."""
+    last = path.rpartition(".")[2]
+    endings = {name.rpartition(".")[2]: name for name in reversed(graph.regions)}
+    if last in endings:
+        return f"`{endings[last]}` ends so; `**.{last}` matches every name that does"
+    near = did_you_mean(last, endings)
+    first = next(iter(graph.regions), None)
+    return near or (f"the network begins with `{first}`; `fptdsl show` lists all names" if first else None)

@@ -18,9 +18,12 @@ from ..architecture.tree import Layer
 from ..diagnostics import Diagnostics, Note
 from ..language import syntax
 from .distribute import Contradiction, Indivisible, Sizes
-from .paths import is_whole_model, specificity
+from .paths import is_pattern, is_whole_model, specificity
 from .plan import Skipped
 from .requests import Request
+
+MAX_UNITS = 1 << 24
+"""Units of one group that a plan can list; a layer that wide would have hundreds of millions of weights."""
 
 
 @dataclass
@@ -118,11 +121,14 @@ def solve(
     widths = Widths(Sizes(graph))
     demands: list[Demand] = []
     for request in requests:
+        asked = len(demands)
         for target in request.targets:
             region = regions.get(target)
             if target and region is None:
                 continue
             demands.extend(_demands(graph, everything, request, target, region, widths, diagnostics))
+        if request.targets and len(demands) == asked and not diagnostics.errors:
+            _nothing_grows(request, widths, diagnostics)
     demands.extend(_inserted_demands(everything, inserted, diagnostics))
     for demand in _ordered(_decide(demands, diagnostics)):
         _settle(demand, widths, diagnostics)
@@ -130,6 +136,16 @@ def solve(
         told = {leaf for demand in demands if demand.rank == INSERTED for leaf in spaces(demand.group.term)}
         _follow_templates(graph, everything, widths, told)
     return widths
+
+
+def _nothing_grows(request: Request, widths: Widths, diagnostics: Diagnostics) -> None:
+    passed = [skipped for skipped in widths.skipped if skipped.directive == request.text]
+    diagnostics.add(
+        "F304",
+        "nothing that the path matches can be widened",
+        request.span,
+        hint="; ".join(f"`{skipped.path}`: {skipped.reason}" for skipped in passed[:3]) or "name a layer with a kernel",
+    )
 
 
 def inside(graph: Graph, region: Region | None) -> list[Node]:
@@ -156,11 +172,13 @@ def _demands(
     if directive.size is not None:
         terms = named_terms(graph, region, directive.size, directive, diagnostics)
         chosen = [everything.get(signature(t), Group(t, inside(graph, region)[:1])) for t in terms]
-        return _layer_demands(chosen, request, target, rank, region, diagnostics)
+        return _layer_demands(chosen, request, target, rank, region, widths, diagnostics)
     nodes = [node for node in inside(graph, region) if node.tree is None or node.tree.old is not None]
     if region is not None and isinstance(region.tree, Layer) and nodes:
         term = written(nodes[0]) or _units(nodes[0])
         group = everything.get(signature(term)) if term is not None else None
+        if (term is None or group is None) and is_pattern(directive.path):
+            return []
         if term is None or group is None:
             diagnostics.add(
                 "F307",
@@ -169,7 +187,7 @@ def _demands(
                 hint="widen the layer that produces its input",
             )
             return []
-        return _layer_demands([group], request, target, rank, region, diagnostics)
+        return _layer_demands([group], request, target, rank, region, widths, diagnostics)
     return _composite_demands(groups(nodes), request, target, rank, region, widths, diagnostics)
 
 
@@ -216,6 +234,7 @@ def _layer_demands(
     target: str,
     rank: tuple[int, int],
     region: Region | None,
+    widths: Widths,
     diagnostics: Diagnostics,
 ) -> list[Demand]:
     directive = request.directive
@@ -224,13 +243,22 @@ def _layer_demands(
     for group in chosen:
         old = size(group.term)
         wanted = _amount(directive.amount, old)
-        if wanted < old:
+        if wanted > MAX_UNITS:
+            diagnostics.add(
+                "F309",
+                f"`{target or group.name}` would be {wanted:,} wide; {MAX_UNITS:,} units are the most that can be planned",
+                directive.span,
+                hint="ask for less",
+            )
+        elif wanted < old:
             diagnostics.add(
                 "F303",
                 f"`{target or group.name}` is {old} wide, and growth cannot shrink it to {wanted}",
                 directive.span,
                 hint=f"ask for {old} or more",
             )
+        elif group.frozen is not None and is_pattern(directive.path):
+            widths.skipped.append(Skipped(request.text, target or group.name, _frozen(group.frozen)))
         elif group.frozen is not None:
             diagnostics.add(
                 "F304",
@@ -295,6 +323,15 @@ def _composite_demands(
             widths.skipped.append(Skipped(request.text, group.name, _frozen(group.frozen)))
             continue
         old = size(group.term)
+        if ratio * old > MAX_UNITS or (directive.amount.kind == "multiple" and directive.amount.value > MAX_UNITS):
+            diagnostics.add(
+                "F309",
+                f"`{group.name}` would be {ceil(ratio * old):,} wide, and {MAX_UNITS:,} units are the most "
+                "that can be planned",
+                directive.span,
+                hint="ask for less",
+            )
+            continue
         if directive.amount.kind == "multiple":
             wanted = _amount(directive.amount, old)
         elif directive.amount.kind in ("to", "by") and (ratio * old).denominator != 1:
@@ -310,7 +347,7 @@ def _composite_demands(
             wanted = ceil(ratio * old)
         exact = directive.amount.kind == "to" and not is_whole_model(directive.path)
         demands.append(Demand(group, wanted, request, rank, exact, region))
-    if not demands and not diagnostics.errors:
+    if not demands and not diagnostics.errors and not is_pattern(directive.path):
         diagnostics.add(
             "F304",
             f"nothing in {label} can be widened",

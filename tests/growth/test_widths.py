@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from growth.support import plan_of
 
@@ -41,7 +43,9 @@ def test_an_early_stage_widens_all_later_ones() -> None:
     """G-2, consequence 3."""
     plan = plan_of(CIFAR, "widen layer1 to 32")
     assert {(t.path, t.old, t.new) for t in plan.steps[0].ties} == {
-        ("conv1", 16, 32), ("layer2", 32, 48), ("layer3", 64, 80),
+        ("conv1", 16, 32),
+        ("layer2", 32, 48),
+        ("layer3", 64, 80),
     }
     assert shape(plan, "conv1.weight") == (32, 3, 3, 3)
     assert shape(plan, "layer2.0.conv1.weight") == (32, 32, 3, 3)
@@ -125,7 +129,46 @@ def test_groups_of_a_grouped_convolution_grow_whole() -> None:
     assert shape(plan, "g1.weight")[0] == 24
 
 
+def test_a_pattern_passes_over_what_cannot_grow() -> None:
+    plan = plan_of(CIFAR, "widen ** by 2x")
+    assert shape(plan, "layer3.1.conv2.weight")[0] == 128
+    assert "linear" in {skipped.path for skipped in plan.skipped}
+
+
+def test_several_repeats_are_deepened_each() -> None:
+    plan = plan_of(CIFAR, "deepen layer1, layer2, layer3 by 1")
+    assert {"layer1.3.conv1.weight", "layer2.3.conv1.weight", "layer3.3.conv1.weight"} <= set(plan.new.tensors)
+
+
+def test_names_of_values_are_not_captured(tmp_path: Path) -> None:
+    spec = tmp_path / "named.fpt"
+    spec.write_text(
+        "model M { input x: float[4, 8, 8]; a: conv2d(4, 3, padding=1); let a_1 = relu; b: conv2d(4, 3, padding=1)\n"
+        "add from a_1, b; global_avgpool; c: linear(2) }"
+    )
+    assert "a_2.weight" in plan_of(str(spec), "deepen a by 1").new.tensors
+    with pytest.raises(FptError) as caught:
+        plan_of(str(spec), "deepen b by 1 as a_1")
+    assert caught.value.diagnostics[0].code == "F324"
+
+
+def test_what_nothing_would_read_is_not_inserted(tmp_path: Path) -> None:
+    spec = tmp_path / "heads.fpt"
+    spec.write_text(
+        "model M { input x: float[4]; a: linear(6); relu; m: linear(3); h: linear(2) from m\n"
+        "output first: m; output second: h }"
+    )
+    with pytest.raises(FptError) as caught:
+        plan_of(str(spec), "deepen m by 1")
+    assert caught.value.diagnostics[0].code == "F323"
+    assert "take it by name" in caught.value.diagnostics[0].message
+
+
 REFUSED = [
+    (CIFAR, "widen conv1 to 200000000", "F309", "the most that can be planned"),
+    (CIFAR, "widen * by 9999999x", "F309", "the most that can be planned"),
+    (CIFAR, "widen **.linear by 2", "F304", "nothing that the path matches"),
+    (CIFAR, "branch * into 2", "F320", "the whole model"),
     (CIFAR, "widen conv1 to 8", "F303", "cannot shrink"),
     (CIFAR, "widen layer2 by 0.5x", "F303", "shrinks"),
     (CIFAR, "widen linear to 20", "F304", "the model's output"),
@@ -145,7 +188,6 @@ REFUSED = [
     (MIXTURE, "widen gc to 37", "F306", "groups"),
     (MIXTURE, "deepen mb.0.dw by 1", "F321", "not idempotent"),
     (MIXTURE, "deepen fc1 by 1", "F321", "not idempotent"),
-    (MIXTURE, "widen mb.0.se.fc2 by 3 using netmorph(zero=in)", "F310", "makes something of zero"),
 ]
 
 
@@ -157,6 +199,15 @@ def test_refusals_name_the_reason(spec: str, directives: str, code: str, words: 
     assert first.code == code
     assert words in first.message
     assert first.span is not None
+
+
+def test_zeros_do_not_pass_a_sigmoid(tmp_path: Path) -> None:
+    spec = tmp_path / "sigmoid.fpt"
+    spec.write_text("model M { input x: float[8]; a: linear(6); sigmoid; b: linear(3) }")
+    with pytest.raises(FptError) as caught:
+        plan_of(str(spec), "widen a by 2 using netmorph(zero=in)")
+    assert caught.value.diagnostics[0].code == "F310"
+    assert "makes something of zero" in caught.value.diagnostics[0].message
 
 
 def test_deepening_after_a_sigmoid_is_refused_with_the_reason(tmp_path) -> None:  # type: ignore[no-untyped-def]

@@ -9,6 +9,7 @@ CODES: dict[str, str] = {
     "F306": "units cannot be divided as asked",
     "F307": "nothing to widen",
     "F308": "unknown size",
+    "F309": "more units than can be planned",
     "F310": "method not legal here",
     "F311": "method does not fit the directive",
     "F320": "nothing to deepen",
