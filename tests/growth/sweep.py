@@ -22,7 +22,15 @@ import torch
 if __name__ == "__main__":  # `python tests/growth/sweep.py`: as with pytest, the checkout and `tests` are on the path
     sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1])]
 
-from growth.support import StateDict, graph_of, grown_state, random_inputs, random_state, relative_error, unrounded_state
+from growth.support import (
+    StateDict,
+    graph_of,
+    grown_state,
+    random_inputs,
+    random_state,
+    relative_error,
+    unrounded_state,
+)
 from growth.sweep_places import Ask, asks
 
 from fptdsl.architecture.graph import Graph
@@ -202,7 +210,8 @@ def _file(name: str) -> Path:
 def _state() -> str:
     """A digest of the package, the specs and the sweep itself."""
     digest = hashlib.sha256()
-    for path in sorted([*ROOT.glob("fptdsl/**/*.py"), *ROOT.glob("specs/*.fpt"), *Path(__file__).parent.glob("sw*.py")]):
+    read = [*ROOT.glob("fptdsl/**/*.py"), *ROOT.glob("specs/*.fpt"), *Path(__file__).parent.glob("sweep*.py")]
+    for path in sorted(read):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
