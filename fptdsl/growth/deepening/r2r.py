@@ -46,6 +46,12 @@ class R2R(Deepening):
     def _branch(self, nodes: tuple[Tree, ...], run: Run) -> tuple[Tree, ...]:
         first = next(node for node in nodes if is_map(node))
         assert isinstance(first, Layer)
+        if any(isinstance(node, Layer) and node.op == "maxout" for node in nodes):
+            raise Refused(
+                "F321",
+                "a maxout passes on fewer units than it takes, and a branch must end in as many",
+                "use `net2net`",
+            )
         activation = next((node for node in nodes if is_activation(node)), None)
         norm = next((node for node in nodes if is_norm(node)), None)
         names = dict(zip(map(id, run.nodes), run.names))
