@@ -77,9 +77,7 @@ def reshape(network: Network, old: Graph, requests: Sequence[Request], diagnosti
             node = by_old.get(target)
             try:
                 if not target:
-                    raise Refused(
-                        "F320", "`*` is the whole model, not a layer", "`**` matches every layer; or name one"
-                    )
+                    raise Refused("F320", "`*` is the whole model, not a layer", "name a layer")
                 if not isinstance(node, Layer) or OPERATIONS[node.op].affine != "map":
                     raise Refused(
                         "F320", f"`{target}` is not a layer with a kernel", "name a convolution or a linear layer"

@@ -246,7 +246,7 @@ def _layer_demands(
         if wanted > MAX_UNITS:
             diagnostics.add(
                 "F309",
-                f"`{target or group.name}` would be {wanted:,} wide; {MAX_UNITS:,} units are the most that can be planned",
+                f"`{target or group.name}` would be {wanted:,} wide; {MAX_UNITS:,} are the most that can be planned",
                 directive.span,
                 hint="ask for less",
             )
@@ -326,8 +326,7 @@ def _composite_demands(
         if ratio * old > MAX_UNITS or (directive.amount.kind == "multiple" and directive.amount.value > MAX_UNITS):
             diagnostics.add(
                 "F309",
-                f"`{group.name}` would be {ceil(ratio * old):,} wide, and {MAX_UNITS:,} units are the most "
-                "that can be planned",
+                f"`{group.name}` would be {ceil(ratio * old):,} wide; {MAX_UNITS:,} are the most that can be planned",
                 directive.span,
                 hint="ask for less",
             )

@@ -39,7 +39,6 @@ KEPT = [
     (MIXTURE, "deepen mb by 2", "bitwise"),
     (MIXTURE, "deepen inc.b.c by 1", "eval-only"),
     (MIXTURE, "deepen inc.a.c by 1", "bitwise"),
-    (MIXTURE, "deepen fc2 by 1", "bitwise"),
     (MIXTURE, "deepen d1.r by 2; widen d1.r by 2x using net2net", "exact"),
     (MIXTURE, "deepen gc by 1", "bitwise"),
     (MIXTURE, "deepen sh by 1", "bitwise"),
