@@ -16,8 +16,8 @@ RECEIPT = "growth.receipt.json"
 def check_folder(output: Path, *, inputs: Iterable[Path] = (), force: bool = False) -> None:
     """Raise ``FptError`` where the folder ``output`` must not be written.
 
-    F600 exists (unless ``force``), F601 is, holds or lies in an input, F602 exists and is not a model's folder (even with
-    ``force``), F603 its parent does not exist.
+    F600 exists (unless ``force``), F601 is, holds or lies in an input, F602 exists and is not a model's folder
+    (even with ``force``), F603 its parent does not exist.
     """
     found = Diagnostics()
     name = str(output)

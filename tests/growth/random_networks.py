@@ -9,7 +9,16 @@ from fptdsl.architecture.ops import OPERATIONS
 from fptdsl.growth.widths import groups
 
 ACTIVATIONS = ("relu", "relu", "relu", "relu6", "leaky_relu", "gelu", "silu", "tanh", "sigmoid", "hardswish", "elu")
-METHODS = ("", "", "netmorph(zero=out)", "netmorph(zero=in)", "net2net", "net2net(split=scalar)", "net2net(split=equal)", "r2r")
+METHODS = (
+    "",
+    "",
+    "netmorph(zero=out)",
+    "netmorph(zero=in)",
+    "net2net",
+    "net2net(split=scalar)",
+    "net2net(split=equal)",
+    "r2r",
+)
 
 
 class Writer:
@@ -73,7 +82,8 @@ class Writer:
     def depthwise(self) -> list[str]:
         return [
             f"{self.key('dw')}: conv2d({self.width}, 3, padding=1, groups={self.width}, bias=false)",
-            f"{self.key('bn')}: batchnorm2d", self.activation(),
+            f"{self.key('bn')}: batchnorm2d",
+            self.activation(),
         ]
 
     def squeeze(self) -> list[str]:
@@ -102,8 +112,17 @@ class Writer:
     def text(self) -> str:
         lines = [f"input image: float[{self.width}, 8, 8]", *self.conv()]
         kinds = (
-            self.conv, self.conv, self.residual, self.residual, self.dense, self.branches, self.depthwise,
-            self.squeeze, self.norm, self.pool, self.shared,
+            self.conv,
+            self.conv,
+            self.residual,
+            self.residual,
+            self.dense,
+            self.branches,
+            self.depthwise,
+            self.squeeze,
+            self.norm,
+            self.pool,
+            self.shared,
         )
         for _ in range(self.random.randint(2, 5)):
             lines += self.random.choice(kinds)()

@@ -18,7 +18,11 @@ KEPT = [
     (CIFAR, "widen layer1.*.conv1 to 24", "exact"),
     (CIFAR, "deepen layer1.0.conv1 by 1", "eval-only"),
     (CIFAR, "deepen layer2 by 3 interleaved; widen layer1 by 3", "exact"),
-    (CIFAR, "deepen layer2.0.conv2 by 2; widen layer2.*.conv1 by 5 using net2net; deepen layer1.*.conv1 by 1", "eval-only"),
+    (
+        CIFAR,
+        "deepen layer2.0.conv2 by 2; widen layer2.*.conv1 by 5 using net2net; deepen layer1.*.conv1 by 1",
+        "eval-only",
+    ),
     (CIFAR, "deepen conv1 by 2 as stem", "eval-only"),
     (MIXTURE, "widen * by 2x", "exact"),
     (MIXTURE, "widen * by 2x using net2net", "eval-only"),
@@ -64,7 +68,9 @@ def test_shares_lie_on_the_grid_of_every_dtype(dtype: str, using: str) -> None:
     assert outcome.stored <= 1e-14
 
 
-@pytest.mark.parametrize(("dtype", "limit"), [("float64", 1e-14), ("float32", 1e-11), ("float16", 1e-4), ("bfloat16", 1e-2)])
+@pytest.mark.parametrize(
+    ("dtype", "limit"), [("float64", 1e-14), ("float32", 1e-11), ("float16", 1e-4), ("bfloat16", 1e-2)]
+)
 def test_identity_norms_are_as_near_as_the_grid_allows(dtype: str, limit: float) -> None:
     outcome = grow(CIFAR, "deepen layer1.*.conv1 by 1", dtype=dtype)
     assert outcome.unrounded <= 1e-12
