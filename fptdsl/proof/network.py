@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor, fx, nn
 
 from ..architecture.graph import Graph
 from ..modules import build
@@ -42,15 +42,26 @@ class Tally:
 
 
 class Evaluation:
-    """One network with its weights, ready to be evaluated in eval mode."""
+    """One network with its weights, ready to be evaluated in eval mode.
+
+    ``batch_statistics``: batch norms take mean and variance from the batch, which is train mode without dropout.
+    """
 
     def __init__(
-        self, graph: Graph, weights: Weights, *, workers: Workers | None = None, tally: Tally | None = None
+        self,
+        graph: Graph,
+        weights: Weights,
+        *,
+        workers: Workers | None = None,
+        tally: Tally | None = None,
+        batch_statistics: bool = False,
     ) -> None:
         self.graph = graph
         self.workers = workers or Workers()
         self.reader = Reader(weights)
         self.module: fx.GraphModule = build(graph, device="meta").eval()
+        if batch_statistics:
+            forget_running_statistics(self.module)
         self.tally = tally
         self._dying = _last_uses(self.module.graph)
 
@@ -114,6 +125,14 @@ class Evaluation:
         for variant in variants:
             variant.release()
         return {(v, s): weights[v] for v, s in grid}
+
+
+def forget_running_statistics(module: nn.Module) -> None:
+    """Let every batch norm normalise by the batch, without a change of any running statistics."""
+    for part in module.modules():
+        if isinstance(part, nn.modules.batchnorm._BatchNorm):
+            part.track_running_stats = False
+            part.running_mean = part.running_var = part.num_batches_tracked = None
 
 
 def _cast(values: Tensor, dtype: torch.dtype) -> Tensor:

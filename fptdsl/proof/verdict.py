@@ -116,6 +116,10 @@ class Verdict:
     bitwise: bool
     """Observed in float64 on all inputs; a plan may promise it, a run can only see it."""
     rows: tuple[Row, ...]
+    train_mode: float | None = None
+    """With batch norms that take their statistics from the batch; None where there are none."""
+    half: dict[str, Any] | None = None
+    """Drift in the dtype of the file, where that is float16 or bfloat16."""
     reproduction: Reproduction | None = None
     inconclusive: tuple[str, ...] = ()
     """Why the figures say nothing."""
@@ -173,6 +177,8 @@ class Verdict:
                 "old": number(self.float32_old),
                 "new": number(self.float32_new),
             },
+            "half": self.half,
+            "train_mode": number(self.train_mode),
             "bitwise": self.bitwise,
             "reproduction": self.reproduction.to_json() if self.reproduction else None,
             "inconclusive": list(self.inconclusive),

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..architecture.graph import Graph
 from ..growth.plan import Exactness
 from .comparison import Comparison
+from .drift import Drift, drift_in
 from .figures import all_finite, largest
 from .inputs import random_samples, rows_within
 from .interface import check_interfaces
@@ -17,6 +18,7 @@ from .probe import Probe, load_probe
 from .reproduction import Reproducing
 from .shaken import Regrow
 from .threads import Workers
+from .train_mode import TrainMode, compare_in_train_mode
 from .vacuity import Guarded, guard
 from .variants import Unrounded
 from .verdict import PRESERVING, Gate, Reproduction, Row, Verdict
@@ -28,6 +30,8 @@ MARGIN = 10.0
 """How far above the old network's own response an error may be."""
 BATCH_MEMORY = 32 << 20
 """Bytes of float64 that enter and leave the widest operation on a batch of the probe."""
+PROMISES_TRAIN_MODE: tuple[Exactness, ...] = ("bitwise", "exact")
+"""The classes of plans that hold in train mode too; a pair of files without a plan promises nothing there."""
 FIRST_ROWS = 32
 """Rows of the probe, at most, on which everything is evaluated; on the others the two files alone."""
 
@@ -65,10 +69,17 @@ def verify(
             Evaluation(new_graph, new_weights, workers=workers, tally=tally),
             unrounded,
         )
-        rows, outputs = comparison.rows(random_samples(old_graph))
+        samples = random_samples(old_graph)
+        rows, outputs = comparison.rows(samples)
+        half = drift_in(file_dtype, comparison, samples[0], outputs[0])
+        train_mode = compare_in_train_mode(comparison, samples) if exactness in PRESERVING else None
         reproduction = _probe(loaded, step, comparison, rows, outputs) if loaded else None
         guarded = guard(comparison, outputs, regrow) if exactness in PRESERVING else Guarded()
-    return conclude([*rows, *guarded.rows], outputs, exactness, file_dtype, reproduction, guarded)
+    gated = unrounded is not None and exactness in PROMISES_TRAIN_MODE
+    return conclude(
+        [*rows, *guarded.rows], outputs, exactness, file_dtype, reproduction, guarded,
+        train_mode=train_mode, gated_in_train_mode=gated, half=half,
+    )  # fmt: skip
 
 
 def _probe(
@@ -93,10 +104,14 @@ def conclude(
     file_dtype: str,
     reproduction: Reproduction | None,
     guarded: Guarded,
+    *,
+    train_mode: TrainMode | None = None,
+    gated_in_train_mode: bool = False,
+    half: Drift | None = None,
 ) -> Verdict:
     """The verdict from the figures of all batches."""
     error = largest(row.stored for row in rows)
-    gates = _gates(rows) if exactness in PRESERVING else ()
+    gates = _gates(rows, train_mode if gated_in_train_mode else None) if exactness in PRESERVING else ()
     reasons = [
         f"{gate.name}: relative error {gate.error:.1e} is above {gate.limit:.1e}" for gate in gates if not gate.passed
     ]
@@ -124,6 +139,8 @@ def conclude(
         float32_drift=largest(row.float32_drift for row in rows),
         float32_old=largest(row.float32_old for row in rows),
         float32_new=largest(row.float32_new for row in rows),
+        train_mode=None if train_mode is None else train_mode.error,
+        half=None if half is None else half.to_json(),
         bitwise=all(row.bitwise for row in rows if row.stored is not None),
         rows=tuple(rows),
         reproduction=reproduction,
@@ -133,8 +150,8 @@ def conclude(
     )
 
 
-def _gates(rows: Sequence[Row]) -> tuple[Gate, ...]:
-    """The two gates of section 4a, and the first once more where the weights had to be shaken."""
+def _gates(rows: Sequence[Row], train_mode: TrainMode | None) -> tuple[Gate, ...]:
+    """The two gates of section 4a, that of train mode, and the first where the weights had to be shaken."""
     own = [row for row in rows if row.source != "perturbed"]
     gates = []
     unrounded = largest(row.unrounded for row in own)
@@ -150,6 +167,8 @@ def _gates(rows: Sequence[Row]) -> tuple[Gate, ...]:
             "10 times the old network's response to rounding its weights to the file's dtype",
         )
     )
+    if train_mode is not None:
+        gates.append(train_mode.gate)
     perturbed = [row for row in rows if row.source == "perturbed"]
     if perturbed:
         error = largest(row.unrounded for row in perturbed)

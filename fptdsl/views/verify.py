@@ -33,6 +33,12 @@ def verification(found: dict[str, Any], page: Page) -> None:
         rows.append(["float32 drift", words.figure(single["drift"])])
     if single["old"] is not None:
         rows.append(["float32 rounding of the old network", words.figure(single["old"])])
+    half = found.get("half")
+    if half is not None and half["skipped"] is None:
+        rows.append([f"{half['dtype']} drift", words.figure(half["drift"])])
+        rows.append([f"{half['dtype']} rounding of the old network", words.figure(half["old"])])
+    if found.get("train_mode") is not None and all(gate["name"] != "train mode" for gate in found["gates"]):
+        rows.append(["train mode (no limit)", words.figure(found["train_mode"])])
     page.table(rows, right=(1,))
     known = found["reproduction"]
     if known is not None:
@@ -42,5 +48,7 @@ def verification(found: dict[str, Any], page: Page) -> None:
             f"tolerance {words.figure(known['tolerance'])} ({known['dtype']})",
             indent=2,
         )
+    if half is not None and half["skipped"] is not None:
+        page.line(f"no drift in {half['dtype']}: {half['skipped']}", indent=2)
     for line in found["notes"]:
         page.line(line, indent=2)
