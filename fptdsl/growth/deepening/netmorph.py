@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -42,21 +43,7 @@ class NetMorph(Deepening):
 
     def element(self, node: Tree) -> Tree:
         """Every activation of a composite replaced, unless it is residual: then its branch is what starts at zero."""
-        if not isinstance(node, Scope):
-            return node
-        if _residual(node):
-            return node
-        taken = {child.key for child in node.children}
-        children: list[Tree] = []
-        for child in node.children:
-            if is_activation(child):
-                assert isinstance(child, Layer)
-                key = child.key or (None if node.numbered else _free(taken))
-                taken.add(key)
-                children.append(starting(child, key))
-            else:
-                children.append(self.element(child))
-        return replace(node, children=tuple(children))
+        return _bending(node, set()) if isinstance(node, Scope) else node
 
     def identity(self, part: Part) -> Identity:
         identity = part.solve()
@@ -69,6 +56,36 @@ class NetMorph(Deepening):
 
     def why(self, identity: Identity) -> str:
         return "identity kernels, and an activation that starts as the identity and bends in training"
+
+
+def _bending(scope: Scope, above: set[str | None]) -> Scope:
+    """A composite with activations that start as the identity; ``above`` are the names that it shares."""
+    if _residual(scope):
+        return scope
+    taken = above | set(_names(scope))
+    children: list[Tree] = []
+    for child in scope.children:
+        if is_activation(child):
+            assert isinstance(child, Layer)
+            key = child.key or (None if scope.numbered else _free(taken))
+            taken.add(key)
+            children.append(starting(child, key))
+        elif isinstance(child, Scope):
+            shares = child.key is None and not scope.numbered
+            new = _bending(child, taken if shares else set())
+            taken |= set(_names(new)) if shares else set()
+            children.append(new)
+        else:
+            children.append(child)
+    return replace(scope, children=tuple(children))
+
+
+def _names(scope: Scope) -> Iterator[str | None]:
+    """Keys of the namespace of a composite: those of composites without a key inside it are in it too."""
+    for child in scope.children:
+        yield child.key
+        if isinstance(child, Scope) and child.key is None and not scope.numbered:
+            yield from _names(child)
 
 
 def starting(old: Layer | None, key: str | None) -> Layer:
