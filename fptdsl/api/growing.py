@@ -15,7 +15,7 @@ from .certifying import certified, learning, require_certificate
 from .clock import Clock
 from .folders import new_fields, write_companions
 from .opening import dtype_of, open_fitting
-from .outputs import Outputs, check_container, outputs_for
+from .outputs import Outputs, check_container, check_spec_is_ours, outputs_for
 from .planning import given, planned
 from .reading import Spec, read_spec, texts
 from .receipts import receipt
@@ -115,6 +115,7 @@ def _publish(
     names = (outputs.checkpoint, outputs.spec, outputs.receipt)
     publication = FolderPublication if folder else Publication
     with publication(names, inputs=inputs, force=force) as files:
+        check_spec_is_ours(outputs)
         written = {name: files.partial(name) for name in names}
         with clock("write"):
             write_checkpoint(
@@ -146,6 +147,7 @@ def _publish(
             (sync_tree if folder else _sync)(written[outputs.checkpoint])
         document["seconds"] = clock.rounded()
         written[outputs.receipt].write_text(receipt(document, text, digests), encoding="utf-8", newline="\n")
+        check_spec_is_ours(outputs)  # again: somebody may have written one in the meantime
         files.commit()
     return ApplyResult(document)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,3 +71,29 @@ def check_container(target: Path, container: str) -> None:
             hint=f"name it {target.stem}{wanted}",
         )
     )
+
+
+def check_spec_is_ours(outputs: Outputs) -> None:
+    """Refuse to replace a spec that no growth wrote, or that was edited since (F608).
+
+    A grown spec is one whose SHA-256 is in the receipt beside it.  A checkpoint can be made again; what somebody
+    wrote by hand cannot.
+    """
+    if not os.path.lexists(outputs.spec) or _sha256(outputs.spec) in _recorded(outputs.receipt):
+        return
+    message = f"the grown spec would replace `{outputs.spec}`, which no growth wrote, or which was edited since"
+    hint = "choose another name with -o, or move that spec away; --force replaces outputs, never other specs"
+    raise FptError(Diagnostic("F608", message, path=str(outputs.spec), hint=hint))
+
+
+def _sha256(spec: Path) -> str | None:
+    return hashlib.sha256(spec.read_bytes()).hexdigest() if spec.is_file() else None
+
+
+def _recorded(receipt: Path) -> tuple[str, ...]:
+    """The digest of the grown spec in a receipt; none where that is no receipt."""
+    try:
+        found = json.loads(receipt.read_bytes())
+        return (found["grown_spec"]["sha256"],)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return ()

@@ -9,6 +9,7 @@ CODES: dict[str, str] = {
     "F605": "no space left for the output",
     "F606": "two outputs have the same name",
     "F607": "output is being written by another run",
+    "F608": "spec at the place of the grown spec is not an output",
     # Pictures.
     "F610": "drawing needs matplotlib",
     "F611": "extension of the output is not that of a picture",
