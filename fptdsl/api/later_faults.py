@@ -19,10 +19,17 @@ LOCAL = frozenset({"F211", "F212", "F214", "F215", "F216", "F217", "F218"})
 """Faults of one statement that no other statement of a body can cause: unknown operations, arguments."""
 
 
+UNPLANNABLE = frozenset({"F107", "F130", "F133"})
+"""Numbers out of all bounds: a plan with them could take all memory, or for ever."""
+
+
 def add_later_faults(
     document: Document, settings: Mapping[str, Any], faults: Diagnostics, checkpoint: str | Path | None = None
 ) -> None:
-    """Add what elaboration and planning find at fault in a document whose text has ``faults``."""
+    """Add what elaboration and planning find at fault in a document whose text has ``faults``.
+
+    Nothing is planned with numbers that are out of bounds.
+    """
     damage = {_damage(item, document) for item in faults.errors}
     if "elsewhere" in damage or document.model is None:
         return
@@ -35,7 +42,7 @@ def add_later_faults(
         if "body" in damage:
             return
         graph = lower(network)
-        if document.grows:
+        if document.grows and not any(item.code in UNPLANNABLE for item in faults.errors):
             from ..growth import make_plan
 
             make_plan(network, graph, document.grows)
