@@ -30,8 +30,10 @@ def apply(
 ) -> int:
     """Grow a checkpoint, verify it, and publish it with its spec and receipt."""
     from .. import api
+    from .memory import keep_freed_memory
     from .running import run
 
+    keep_freed_memory()
     return run(
         api.apply, spec, checkpoint, out=out, plan=plan, grow=grow or (), model=model,
         settings=options.settings(set_), seed=seed, calibrate=calibrate, probe=probe, force=force,

@@ -31,8 +31,10 @@ def verify(
     --set gives parameters of OLD_SPEC.
     """
     from .. import api
+    from .memory import keep_freed_memory
     from .running import run
 
+    keep_freed_memory()
     return run(
         api.verify, old_spec, old_checkpoint, new_spec, new_checkpoint, settings=options.settings(set_),
         probe=probe, certificate=certificate, gradients=gradients, bar=True, as_json=json, full=full,

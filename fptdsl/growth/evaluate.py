@@ -57,7 +57,7 @@ class Evaluator:
         rows = tensor.new_shape[0] if tensor.new_shape else 1
         step = self._rows_per_chunk(tensor)
         for start in range(0, rows, step):
-            yield self._values(tensor, np.arange(start, min(start + step, rows)), None)
+            yield self._unrounded(tensor, start, min(start + step, rows))
 
     # --- pieces ------------------------------------------------------------------------------------
 
@@ -77,20 +77,50 @@ class Evaluator:
         return max(1, CHUNK_BYTES // (8 * max(length, 1)))
 
     def _stored(self, tensor: TensorPlan, start: int, stop: int, dtype: str) -> Raw:
+        """Rows as they are stored: copied where they are old, else computed and rounded."""
+        grid = dtype if is_floating(dtype) else None
+
+        def computed(rows: Ints) -> Raw:
+            return store(self._values(tensor, rows, grid), dtype)
+
+        return self._rows(tensor, start, stop, dtype, lambda old: old, computed)
+
+    def _unrounded(self, tensor: TensorPlan, start: int, stop: int) -> Float64:
+        """Rows in float64 without a grid."""
+        assert tensor.recipe is not None
+        begin = tensor.recipe.start
+        dtype = self.source.dtype(begin.name) if isinstance(begin, Source) else "float64"
+
+        def computed(rows: Ints) -> Raw:
+            return self._values(tensor, rows, None)
+
+        return np.asarray(
+            self._rows(tensor, start, stop, dtype, lambda old: widen_raw(old, dtype), computed), dtype=np.float64
+        )
+
+    def _rows(
+        self,
+        tensor: TensorPlan,
+        start: int,
+        stop: int,
+        dtype: str,
+        copied: Callable[[Raw], Raw],
+        computed: Callable[[Ints], Raw],
+    ) -> Raw:
+        """Rows made of those that are old values and zeros, and of those that are computed."""
         recipe, rows = tensor.recipe, np.arange(start, stop)
         assert recipe is not None
-        copies = self._copied(recipe, dtype)
-        grid = dtype if is_floating(dtype) else None
-        if copies is None or not copies[start:stop].any():
-            return store(self._values(tensor, rows, grid), dtype)
+        mask = self._copied(recipe, dtype)
+        if mask is None or not mask[start:stop].any():
+            return computed(rows)
         assert isinstance(recipe.start, Source)
-        here = copies[start:stop]
-        old = stored_rows(self.source, recipe.start.name, self._maps(recipe), recipe.roles, rows[here])
+        here = mask[start:stop]
+        old = copied(stored_rows(self.source, recipe.start.name, self._maps(recipe), recipe.roles, rows[here]))
         if here.all():
             return old
         found = np.empty((len(rows), *tensor.new_shape[1:]), old.dtype)
         found[here] = old
-        found[~here] = store(self._values(tensor, rows[~here], grid), dtype)
+        found[~here] = computed(rows[~here])
         return found
 
     def _copied(self, recipe: Recipe, dtype: str) -> np.ndarray | None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from .grid import Raw, widen_raw
 
-CHUNK_BYTES = 1 << 23
+CHUNK_BYTES = 1 << 22
 """Size of a chunk in float64."""
 CACHED = 1 << 16
 """Elements that are measured at a time: half a megabyte of float64 stays in the processor's cache."""
