@@ -31,7 +31,7 @@ DEEPENING = (
 WIDER = ("net2net", "netmorph", "r2r")
 """Methods of an inserted layer that is wider than what it reads (D-6)."""
 CONTROL = "random_pad"
-"""Does not keep the function: where its error is large, the place matters to the output."""
+"""Does not keep the function: where its error is large, what grows there matters to the output."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def _deepening(graph: Graph, labels: dict[Node, Hashable]) -> Iterator[Ask]:
 
     for region, places in _distinct(graph.regions.values(), alike):
         # What is no layer with a kernel is refused before a method is looked at.
-        for using in DEEPENING if isinstance(region.tree, Scope) or _is_map(region.tree) else ("",):
+        for using in (*DEEPENING, CONTROL) if isinstance(region.tree, Scope) or _is_map(region.tree) else ("",):
             yield Ask(f"deepen {region.name} by 1{_using(using)}", f"deepen, {using or 'automatic'}", places)
         if isinstance(region.tree, Layer) and _is_map(region.tree) and region.output is not None:
             # `to` counts the units of the new layer: those of a linear layer are on the last axis.

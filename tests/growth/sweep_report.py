@@ -29,8 +29,10 @@ also with a wider layer inserted; a layer without one, with no method. `enlarge`
 
 **Wrong** is a cell whose unrounded error is above 1e-12 and above ten times the network's own answer to relative
 noise of 1e-15 on its weights, or whose stored error is above ten times its answer to noise of float32's `eps` (rows
-`approximate` are not judged; there are {approximate}). **Control**: the same widening with `random_pad`, which keeps
-nothing, so its smallest error says that the new units matter to the output.
+`approximate` are not judged; there are {approximate}).
+
+**Control**: the same widening or deepening with `random_pad`, which keeps nothing: its smallest error says that what
+is new matters to the output, so that no cell is kept in vain.
 """
 
 ALIKE = """\
@@ -72,7 +74,7 @@ def report(cells: Mapping[str, list[Cell]], bounds: Mapping[str, Bounds], every:
 
 
 def _is_control(cell: Cell) -> bool:
-    return cell.transform == f"widen, {CONTROL}"
+    return cell.transform.endswith(f", {CONTROL}")
 
 
 def _by(cells: Iterable[Cell], key) -> dict[str, list[Cell]]:  # type: ignore[no-untyped-def]
