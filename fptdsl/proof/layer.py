@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ..architecture.graph import Graph
+from .scratch import Scratch, allocated
 from .threads import Workers
 from .variants import Variant
 from .weights import Reader
@@ -58,9 +59,10 @@ class Layer:
         if not self.shapes:
             return {at: self.module(*args, **kwargs) for at, (args, kwargs) in calls.items()}
         joined, pieces = self._pieces()
+        scratch = Scratch() if len(pieces) > 1 else None
         batches = {at: self._batches(call) for at, call in calls.items()}
         parts: dict[Place, list[Tensor]] = {at: [] for at in calls}
-        for weights in workers.ahead([partial(self._weights, reader, variants, *piece) for piece in pieces]):
+        for weights in workers.ahead([partial(self._weights, reader, variants, scratch, *piece) for piece in pieces]):
             tasks = [
                 partial(with_weights(self.module, weights[v]), *args, **kwargs)
                 for (v, _), found in batches.items()
@@ -84,16 +86,20 @@ class Layer:
         return [((some,), kwargs) for some in torch.split(args[0], rows)]
 
     def _weights(
-        self, reader: Reader, variants: Sequence[Variant], start: int, stop: int | None
+        self, reader: Reader, variants: Sequence[Variant], scratch: Scratch | None, start: int, stop: int | None
     ) -> list[dict[str, Tensor]]:
         """Rows of the layer's tensors for each variant (``stop`` None: to the end)."""
+        empty = allocated if scratch is None else scratch.empty
+        if scratch is not None:
+            scratch.turn()
         found: list[dict[str, Tensor]] = [{} for _ in variants]
         for suffix, shape in self.shapes.items():
             name = f"{self.target}.{suffix}"
             raw = reader.rows(name, start, (shape[0] if shape else 1) if stop is None else stop)
-            exact = raw.to(torch.float64) if raw.is_floating_point() else raw
+            floating = raw.is_floating_point()
+            exact = empty(raw.shape).copy_(raw) if floating and raw.dtype != torch.float64 else raw
             for weights, variant in zip(found, variants, strict=True):
-                weights[suffix] = variant.piece(name, raw, exact, start) if raw.is_floating_point() else raw
+                weights[suffix] = variant.piece(name, raw, exact, start, empty) if floating else raw
         return found
 
     def _pieces(self) -> tuple[int, list[tuple[int, int | None]]]:

@@ -12,6 +12,8 @@ from zlib import crc32
 import torch
 from torch import Tensor
 
+from .scratch import Empty, allocated
+
 PERIOD = 1_000_003
 """A prime, so that the repetition does not line up with the rows of a matrix."""
 
@@ -23,13 +25,13 @@ def _normal() -> Tensor:
     return drawn.repeat(2)
 
 
-def relative_noise(values: Tensor, name: str, first: int, scale: float) -> Tensor:
-    """``values * (1 + scale * N(0, 1))`` for a float64 piece of the tensor ``name``.
+def relative_noise(values: Tensor, name: str, first: int, scale: float, empty: Empty = allocated) -> Tensor:
+    """``values * (1 + scale * N(0, 1))`` for a float64 piece of the tensor ``name``, in memory from ``empty``.
 
     ``first`` is the piece's first element in the flattened tensor.  Zeros stay zero.
     """
     flat = values.reshape(-1)
-    out = torch.empty_like(flat)
+    out = empty(flat.shape)
     begin = crc32(name.encode()) + first
     for start in range(0, flat.numel(), PERIOD):
         piece = flat[start : start + PERIOD]

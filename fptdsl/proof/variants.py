@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from .noise import relative_noise
+from .scratch import Empty, allocated
 from .weights import from_raw
 
 Piece = np.ndarray[Any, Any]
@@ -32,8 +33,11 @@ class Variant(Protocol):
     dtype: torch.dtype
     always: bool
 
-    def piece(self, name: str, raw: Tensor, exact: Tensor, start: int) -> Tensor:
-        """Rows of the tensor ``name`` from row ``start``; ``raw`` as stored, ``exact`` in float64."""
+    def piece(self, name: str, raw: Tensor, exact: Tensor, start: int, empty: Empty = allocated) -> Tensor:
+        """Rows of the tensor ``name`` from row ``start``; ``raw`` as stored, ``exact`` in float64.
+
+        ``empty`` gives the memory for values of its own.
+        """
 
     def release(self) -> None:
         """Drop what was kept for the layer that has just been evaluated."""
@@ -45,7 +49,7 @@ class Stored:
     def __init__(self, name: str = "stored", dtype: torch.dtype = torch.float64) -> None:
         self.name, self.dtype, self.always = name, dtype, dtype == torch.float64
 
-    def piece(self, name: str, raw: Tensor, exact: Tensor, start: int) -> Tensor:
+    def piece(self, name: str, raw: Tensor, exact: Tensor, start: int, empty: Empty = allocated) -> Tensor:
         return exact if self.dtype == torch.float64 else raw.to(self.dtype)
 
     def release(self) -> None:
@@ -61,10 +65,10 @@ class Noisy:
     def __init__(self, name: str, scale: float | None) -> None:
         self.name, self.scale = name, scale
 
-    def piece(self, name: str, raw: Tensor, exact: Tensor, start: int) -> Tensor:
+    def piece(self, name: str, raw: Tensor, exact: Tensor, start: int, empty: Empty = allocated) -> Tensor:
         scale = torch.finfo(raw.dtype).eps if self.scale is None else self.scale
         row = exact[0].numel() if exact.dim() and len(exact) else 1
-        return relative_noise(exact, name, start * row, scale)
+        return relative_noise(exact, name, start * row, scale, empty)
 
     def release(self) -> None:
         """Nothing is kept."""
@@ -80,12 +84,12 @@ class Recipe:
         self.name, self.unrounded = name, unrounded
         self._open: dict[str, _Rows | None] = {}
 
-    def piece(self, name: str, raw: Tensor, exact: Tensor, start: int) -> Tensor:
+    def piece(self, name: str, raw: Tensor, exact: Tensor, start: int, empty: Empty = allocated) -> Tensor:
         if start == 0:
             values = self.unrounded(name)
             self._open[name] = None if values is None else _Rows(values)
         rows = self._open[name]
-        return exact if rows is None else rows.take(raw.shape)
+        return exact if rows is None else rows.take(raw.shape, empty)
 
     def release(self) -> None:
         self._open.clear()
@@ -98,17 +102,18 @@ class _Rows:
         self._chunks = iter([values]) if isinstance(values, np.ndarray) else values
         self._left = np.empty(0)
 
-    def take(self, shape: torch.Size) -> Tensor:
+    def take(self, shape: torch.Size, empty: Empty) -> Tensor:
         if not shape:
             return from_raw(next(self._chunks).reshape(()), "float64")
-        missing, parts = shape[0], []
-        while missing:
+        found, done = empty(shape), 0
+        while done < shape[0]:
             if not len(self._left):
                 self._left = next(self._chunks)
-            parts.append(self._left[:missing])
-            self._left = self._left[missing:]
-            missing -= len(parts[-1])
-        return from_raw(parts[0] if len(parts) == 1 else np.concatenate(parts), "float64").reshape(shape)
+            some = self._left[: shape[0] - done]
+            found[done : done + len(some)] = from_raw(some, "float64").reshape(-1, *shape[1:])
+            self._left = self._left[len(some) :]
+            done += len(some)
+        return found
 
 
 def whole(values: Piece | Iterator[Piece] | None) -> Piece:
