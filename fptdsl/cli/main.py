@@ -5,20 +5,29 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from . import status
-from .streams import quiet
+from .signals import Ended, ending_is_raised
+from .streams import cannot_write, have_streams, is_of_stream, quiet
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
+    if not have_streams():
+        return status.FAULT
     try:
-        return _run(None if arguments is None else list(arguments))
+        with ending_is_raised():
+            return _run(None if arguments is None else list(arguments))
     except KeyboardInterrupt:
         return _interrupted()
+    except Ended as ended:
+        return _ended(ended)
     except BrokenPipeError:
         return quiet()
     except Exception as error:
+        if isinstance(error, OSError) and is_of_stream(error):
+            return cannot_write(error)
         return _internal(error)
 
 
@@ -55,6 +64,12 @@ def _usage(error: Exception) -> int:
 def _interrupted() -> int:
     print("\nInterrupted.", file=sys.stderr)
     return status.INTERRUPTED
+
+
+def _ended(ended: Ended) -> int:
+    with suppress(OSError):  # after a hangup there may be no terminal left
+        print(f"\nEnded by {ended.number.name}.", file=sys.stderr, flush=True)
+    return ended.status
 
 
 def _internal(error: Exception) -> int:

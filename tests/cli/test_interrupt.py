@@ -1,4 +1,4 @@
-"""Ctrl-C in the middle of ``apply``: exit status 130 and nothing left behind."""
+"""Ctrl-C, or another signal, in the middle of ``apply``: its exit status, and nothing left behind."""
 
 from __future__ import annotations
 
@@ -46,7 +46,15 @@ def test_interrupted_at_every_stage(
     assert run("apply", "grow.fpt", "tiny.pt")[0] == 0
 
 
-def test_a_real_interrupt_while_writing(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "status", "said"),
+    [
+        (signal.SIGINT, 130, "Interrupted."),
+        (signal.SIGTERM, 143, "Ended by SIGTERM."),
+        (signal.SIGHUP, 129, "Ended by SIGHUP."),
+    ],
+)
+def test_a_real_signal_while_writing(tmp_path: Path, number: signal.Signals, status: int, said: str) -> None:
     (tmp_path / "big.fpt").write_text(
         "model Big {\n  input x: float[1500]\n"
         + "".join(f"  fc{n}: linear(1500)\n  relu\n" for n in range(12))
@@ -71,10 +79,10 @@ def test_a_real_interrupt_while_writing(tmp_path: Path) -> None:
         deadline = time.monotonic() + 60
         while running.poll() is None and not list(tmp_path.glob(".*.partial")) and time.monotonic() < deadline:
             time.sleep(0.01)
-        running.send_signal(signal.SIGINT)
+        running.send_signal(number)
         out, err = running.communicate(timeout=60)
-    assert (running.returncode, out) == (130, "")
-    assert err.strip() == "Interrupted."
+    assert (running.returncode, out) == (status, "")
+    assert err.strip() == said
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
