@@ -6,13 +6,16 @@ import os
 import stat
 from pathlib import Path
 
-from ..diagnostics import Diagnostics, Source, Span, did_you_mean
+from ..diagnostics import Diagnostic, Diagnostics, FptError, Source, Span, did_you_mean
 from ..resources import shipped_spec, shipped_specs
 from .limits import MAX_BYTES
 
 
 def find_spec(spec: str | Path) -> Path:
     """The file that a SPEC on the command line means: itself, or a spec that ships under that name."""
+    if not str(spec):
+        hint = "give a .fpt file, or the name of a spec that ships with fptdsl"
+        raise FptError(Diagnostic("F140", "the name of the spec is empty", hint=hint))
     path = Path(spec)
     if exists(path):
         return path

@@ -29,6 +29,7 @@ WIDEN = ("--grow", "widen conv2 to 8")
         ("plan", "tiny.fpt", "--sed", "3"),
         ("plan", "tiny.fpt", "--seed", "three"),
         ("plan", "tiny.fpt", "--seed", "-1"),
+        ("plan", "tiny.fpt", "--seed", str(2**63)),
         ("plan", "tiny.fpt", "--set", "width"),
         ("show", "tiny.fpt", "tiny.pt", "more"),
         ("diff", "tiny.fpt", "tiny.pt", "tiny.fpt"),
@@ -54,6 +55,7 @@ def test_help_and_version_are_fine(run: Run, words: tuple[str, ...]) -> None:
     ("words", "code"),
     [
         (("validate", "missing.fpt"), "F140"),
+        (("validate", ""), "F140"),
         (("validate", "tiny.fpt", "missing.pt"), "F400"),
         (("validate", "tiny.fpt", "tiny.pt", "--set", "width=5"), "F442"),
         (("validate", "tiny.fpt", "--set", "wid=5"), "F230"),
