@@ -31,6 +31,9 @@ def outputs_for(checkpoint: Path, out: Path | None) -> Outputs:
     if os.path.isdir(checkpoint):
         return _inside(checkpoint, out)
     target = out if out is not None else checkpoint.with_name(f"{_stem(checkpoint)}.grown{_extension(checkpoint)}")
+    if not target.name:  # "", "." and "/"
+        message = f"the output `{target}` is a folder"
+        raise FptError(Diagnostic("F602", message, path=str(target), hint="give the name of a file with -o"))
     stem = _stem(target)
     return Outputs(target, target.with_name(f"{stem}.fpt"), target.with_name(f"{stem}.receipt.json"))
 
@@ -68,9 +71,15 @@ def check_container(target: Path, container: str) -> None:
             "F653",
             f"the input is {kind}, and so is the output, but {target.name} has the extension of another kind",
             path=str(target),
-            hint=f"name it {target.stem}{wanted}",
+            hint=f"name it {target.stem}{wanted}{_more(says)}",
         )
     )
+
+
+def _more(extension: str) -> str:
+    """What a name that belongs to a file beside the checkpoint leads to."""
+    beside = {".fpt": "the spec of the grown network", ".json": "the receipt"}.get(extension)
+    return f"; {beside} is written beside it" if beside else ""
 
 
 def check_spec_is_ours(outputs: Outputs) -> None:

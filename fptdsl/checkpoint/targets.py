@@ -34,7 +34,21 @@ def check_outputs(outputs: Sequence[Path], *, inputs: Iterable[Path] = (), force
             found.add("F606", f"two outputs would be `{name}`", hint=hint, path=name)
         else:
             _check_place(found, output, force)
+    found.items[:] = _once_a_folder(found.items)
     found.check()
+
+
+def _once_a_folder(items: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """The faults, a missing folder (F603) told for the first output in it only."""
+    told: set[Path] = set()
+    kept = []
+    for item in items:
+        folder = Path(item.path or "").parent
+        if item.code != "F603" or folder not in told:
+            kept.append(item)
+        if item.code == "F603":
+            told.add(folder)
+    return kept
 
 
 def _check_place(found: Diagnostics, output: Path, force: bool) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from cli.conftest import Run
 
 APPLY = ("apply", "grow.fpt", "tiny.pt", "-o", "out.pt")
@@ -39,3 +41,23 @@ def test_a_receipt_that_is_none_vouches_for_nothing(run: Run, folder: Path) -> N
         status, _, err = run(*APPLY, "--force")
         assert status == 1
         assert "F608" in err
+
+
+@pytest.mark.parametrize("out", ["", ".", "/"])
+def test_an_output_without_a_name_is_a_folder(run: Run, out: str) -> None:
+    status, _, err = run("apply", "grow.fpt", "tiny.pt", "-o", out)
+    assert status == 1
+    assert "F602" in err
+
+
+def test_a_missing_folder_is_told_once(run: Run) -> None:
+    status, _, err = run("apply", "grow.fpt", "tiny.pt", "-o", "nowhere/out.pt")
+    assert status == 1
+    assert err.count("F603") == 1
+    assert "`out.pt`" in err
+
+
+def test_the_name_of_a_spec_is_not_that_of_a_checkpoint(run: Run) -> None:
+    status, _, err = run("apply", "grow.fpt", "tiny.pt", "-o", "out.fpt")
+    assert status == 1
+    assert "name it out.pt; the spec of the grown network is written beside it" in " ".join(err.split())
