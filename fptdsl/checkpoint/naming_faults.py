@@ -23,13 +23,21 @@ def missing(checkpoint: Checkpoint, graph: Graph) -> Iterator[Diagnostic]:
         yield Diagnostic("F440", message, None, f"{rule} in the `checkpoint` section puts them right", path=path)
         return
     for name in lost:
-        hint = did_you_mean(name, extra)
+        hint = did_you_mean(name, extra) or _way_out(name, checkpoint)
         if name in checkpoint.ignored:
             hint = f'`ignore "{checkpoint.ignored[name]}"` hits it'
         tensor = graph.tensors[name]
         shape = list(tensor.shape)
         message = f"the checkpoint has no `{name}` (shape {shape})"
         yield Diagnostic("F440", message, span_of(graph, tensor), hint, path=path)
+
+
+def _way_out(name: str, checkpoint: Checkpoint) -> str:
+    """What to do about a missing tensor that no other resembles."""
+    head, _, last = name.rpartition(".")
+    if last == "bias" and f"{head}.weight" in checkpoint:
+        return "a layer without a bias is written with `bias=false`"
+    return "leave it out of the spec if the network has none, or `rename` the key it has in the file"
 
 
 def unexpected(checkpoint: Checkpoint, graph: Graph) -> Iterator[Diagnostic]:

@@ -66,7 +66,7 @@ def load_probe(path: str | Path, graph: Graph) -> Probe:
     for name, values in inputs.items():
         _check_array(name, values, graph.inputs[name].dtype, _declared(graph, name), faults, str(path))
     for name, values in expected.items():
-        _check_array(name, values, "float", graph.outputs[name].shape, faults, str(path))
+        _check_expected(name, values, graph.outputs[name].shape, faults, str(path))
     counts = {name: len(values) for name, values in {**inputs, **expected}.items() if values.ndim}
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"`{name}` {count}" for name, count in counts.items())
@@ -128,6 +128,15 @@ def _check_names(
             path=path,
             hint=did_you_mean(name, known) or f"the model knows {outputs}",
         )
+
+
+def _check_expected(name: str, values: Array, shape: tuple[int | str, ...], faults: Diagnostics, path: str) -> None:
+    if np.issubdtype(values.dtype, np.floating):
+        _check_array(name, values, "float", shape, faults, path)
+        return
+    message = f"`{name}` is {values.dtype}, and the model gives float there"
+    hint = "the expected output is what the old network gives (its logits, say), not labels; or leave it out"
+    faults.add("F514", message, path=path, hint=hint)
 
 
 def _check_array(

@@ -206,3 +206,12 @@ def test_one_tensor_in_the_file_and_two_in_the_spec(tmp_path: Path) -> None:
     assert 'alias "c.weight" to "a.weight"' in str(found(tmp_path, graph, extra)[0].hint)
     assert held(tmp_path, graph, extra, rules(("alias", "c", "a"))) == ()
     assert held(tmp_path, graph, extra, rules(("alias", "a", "c"))) == ()
+
+
+def test_a_missing_tensor_has_a_way_out(tmp_path: Path, graph: Graph) -> None:
+    for name, told in (("fc.bias", "bias=false"), ("fc.weight", "`rename`")):
+        item = state()
+        del item[name]
+        items = found(tmp_path, graph, item)
+        assert [entry.code for entry in items] == ["F440"]
+        assert told in str(items[0].hint)

@@ -170,3 +170,11 @@ def test_outputs_by_name(graph_of, weights_for, tmp_path):
     assert verdict.reproduction.tolerance <= 1e-9
     np.savez(tmp_path / "p.npz", x=x, output=hidden)
     assert faults(tmp_path / "p.npz", graph)[0][0] == "F512"
+
+
+def test_labels_are_no_expected_outputs(probed, outputs):
+    with pytest.raises(FptError) as caught:
+        probed(image=IMAGES, output=outputs.argmax(1))
+    fault = caught.value.diagnostics[0]
+    assert fault.code == "F514"
+    assert "not labels" in str(fault.hint)
