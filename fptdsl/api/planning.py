@@ -43,8 +43,8 @@ def plan(
         if checkpoint is not None:
             from .opening import open_fitting
 
-            # The values of a folder may be a hundred gigabytes, and a plan does not depend on them.
-            values = calibrate is not None or not Path(checkpoint).is_dir()
+            # Weights may be a hundred gigabytes, and a plan depends on them only with a calibration.
+            values = calibrate is not None
             source = stack.enter_context(open_fitting(checkpoint, read, values=values))
         statistics = measured(read, source, calibrate)
         result = planned(
