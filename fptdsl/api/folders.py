@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..architecture.parameters import config_field
 from ..diagnostics import Diagnostic, FptError
 from ..language import syntax
 
@@ -65,7 +66,8 @@ def fields_asked(model: syntax.Model | None, config: Config | None) -> dict[str,
     if model is None or config is None or not model.from_config:
         return {}
     values = config.values
-    return {param.name: values[param.name] for param in model.params if param.name in values}
+    found = {param.name: config_field(values, param.name) for param in model.params}
+    return {name: field for name, field in found.items() if field is not None}
 
 
 def named_fields(fault: FptError, fields: Mapping[str, Any], config: Config) -> FptError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..diagnostics import Span, did_you_mean
@@ -81,20 +81,27 @@ def _model_value(
 def config_field(config: Mapping[str, Any], name: str) -> Any:
     """The field of a ``config.json`` that a parameter's name means; None where there is none.
 
-    A name that the file does not have is looked for in the fields inside others (``rope_theta`` in
-    ``rope_parameters``), which can be told apart with the outer name before it (``rope_scaling_type``);
-    ``NAME_count`` is the number of entries of a field that holds several (``id2label_count``).
+    A field inside a table is called ``table__field`` and, where no field outside has that name, ``field`` alone
+    (``rope_theta`` in ``rope_parameters``).  ``table__count`` is how many fields a table has (``id2label__count``).
     """
     if config.get(name) is not None:
         return config[name]
-    for outer, field in config.items():
-        if isinstance(field, (Mapping, list, tuple)) and name == f"{outer}_count":
-            return len(field)
+    table, _, last = name.rpartition("__")
+    counted = 0
+    for key, field in _fields(config, ""):
+        if field is not None and (key == name or key.endswith(f"__{name}")):
+            return field
+        counted += key.startswith(f"{table}__")
+    return counted if table and last == "count" and counted else None
+
+
+def _fields(config: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    """All fields that are no tables, by their whole names."""
+    for name, field in config.items():
         if isinstance(field, Mapping):
-            inner = config_field(field, name.removeprefix(f"{outer}_"))
-            if inner is not None:
-                return inner
-    return None
+            yield from _fields(field, f"{prefix}{name}__")
+        else:
+            yield f"{prefix}{name}", field
 
 
 def _checked(value: Any, name: str, span: Span | None, faults: Faults) -> Any:

@@ -60,7 +60,7 @@ class Guide:
             f"units of `{table.space}` are multiples of others: no rule"
             for table in self.tables.values()
             if getattr(table, "signs", ()) or getattr(table, "coefficients", ())
-        ]
+        ] + [f"units of `{table.space}` are rescaled: no rule" for table in self.tables.values() if table.factors]
 
     def written(self, node: Node, inputs: AxisClaim, old_size: int) -> AxisClaim:
         """The classes of the units that a layer with a kernel writes."""

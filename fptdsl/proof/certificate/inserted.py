@@ -8,7 +8,7 @@ from ...architecture.ops.fields import per_axis
 from ...growth.recipe import Dirac, IdentityNorm
 from .claims import ZERO, AxisClaim, Claim, plain_free, renumber, unknown, zero_claim
 from .guide import Guide
-from .kernels import Identity, kernel_of
+from .kernels import LINEAR, Identity, kernel_of
 from .law import Report, check_kernel, free_rows
 from .ledger import Ledger
 from .reading import Ints, Tensors, bits, to_float, vector
@@ -46,7 +46,7 @@ class InsertedLayers:
     # --- identities --------------------------------------------------------------------------------
 
     def _identity(self, node: Node, given: Claim) -> Claim:
-        place = len(given.axes) - 1 if node.op == "linear" else 0
+        place = len(given.axes) - 1 if node.op in LINEAR else 0
         weight = node.tensors["weight"]
         inputs = given.axes[place]
         outputs = self.guide.written(node, inputs, inputs.old)
@@ -97,7 +97,7 @@ class InsertedLayers:
             return zero_claim(node.output.shape)
         axes = tuple(plain_free(size) for size in node.output.shape)
         if OPERATIONS[node.op].affine == "map" and node.op != "conv_transpose2d":
-            place = len(axes) - 1 if node.op == "linear" else 0
+            place = len(axes) - 1 if node.op in LINEAR else 0
             rows = AxisClaim(0, self._rows(node, given.axes[place]))
             return Claim(None, (*axes[:place], rows, *axes[place + 1 :]))
         if every_unit_alone(node.op) or OPERATIONS[node.op].affine == "norm":
@@ -127,9 +127,9 @@ def _not_centred(node: Node) -> str | None:
     """Why a convolution with a centred kernel is not the identity, by its arguments."""
     if node.op == "conv_transpose2d":
         return "a transposed convolution is no identity here"
-    if node.inputs[0].shape[1:] != node.output.shape[1:] and node.op != "linear":
+    if node.inputs[0].shape[1:] != node.output.shape[1:] and node.op not in LINEAR:
         return "it changes the size of the image"
-    if node.op == "linear":
+    if node.op in LINEAR:
         return None
     args = node.args
     kernel = node.tensors["weight"].shape[2:]

@@ -84,9 +84,13 @@ def kernel_of(source: Tensors, node: Node, name: str | None = None) -> Kernel:
     return Kernel(source, name or node.tensors["weight"].name, getattr(node.args, "groups", 1), inputs_first(node))
 
 
+LINEAR = ("linear", "transposed_linear")
+"""Layers whose units are on the last axis."""
+
+
 def inputs_first(node: Node) -> bool:
     """Whether axis 0 of a layer's kernel holds the inputs."""
-    return node.op == "conv_transpose2d" or bool(getattr(node.args, "transposed", False))
+    return node.op in ("conv_transpose2d", "transposed_linear")
 
 
 @dataclass(eq=False)

@@ -40,14 +40,33 @@ class OldNetwork:
 
     @staticmethod
     def _key(node: Node, inputs: Sequence[Value]) -> Hashable:
-        return (node.op, arguments(node), tuple(id(value) for value in inputs))
+        given = arguments(node)
+        if node.op == "narrow":
+            # Parts of one axis are different things, whatever their sizes are after growth.
+            given = (*given, ("start", node.args.start))  # type: ignore[attr-defined]
+        return (node.op, given, tuple(id(value) for value in inputs))
 
     def counterpart(self, node: Node, inputs: Sequence[Claim]) -> Node | None:
         """The old operation without tensors that does the same to the same values."""
         values = [claim.old for claim in inputs]
         if any(value is None for value in values):
             return None
+        if node.op == "narrow":
+            return self._part(node, inputs[0])
         return self.plain.get(self._key(node, values))  # type: ignore[arg-type]
+
+    def _part(self, node: Node, given: Claim) -> Node | None:
+        """The old part of an axis that holds the first old unit of a new one."""
+        args: Any = node.args
+        axis = given.axes[args.dim if args.dim < 0 else args.dim - 1]
+        labels = axis.labels[args.start : args.start + args.length]
+        known = labels[(labels >= 0) & (labels < axis.old)]
+        for old in self.plain.values():
+            was: Any = old.args
+            if old.op == "narrow" and self.canon(old.inputs[0]) is given.old and was.dim == args.dim:
+                if len(known) and was.start <= known[0] < was.start + was.length:
+                    return old
+        return None
 
     def layer(self, sources: Sequence[str], inputs: Sequence[Claim]) -> Node | None:
         """The old layer that holds these tensors, at the use of it that reads the same values."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ...architecture.graph import Node
 from .claims import AxisClaim, Claim, plain
 from .guide import Guide
-from .kernels import Together, kernel_of
+from .kernels import LINEAR, Together, kernel_of
 from .law import check_kernel
 from .ledger import Ledger
 from .matching import OldNetwork, differing
@@ -32,10 +32,10 @@ class SharedLayers:
                 node.tensors["weight"].name, "C5", "its layer is not a part of an old one that reads the same"
             )
             return None
-        place = len(given.axes) - 1 if node.op == "linear" else 0
+        place = len(given.axes) - 1 if node.op in LINEAR else 0
         outputs = self.guide.written(node, given.axes[place], layer.output.shape[place])
         self._bias(node, layer, outputs)
-        kept = given.axes if node.op == "linear" else tuple(map(plain, layer.output.shape))
+        kept = given.axes if node.op in LINEAR else tuple(map(plain, layer.output.shape))
         claim = Claim(None, tuple(outputs if axis == place else kept[axis] for axis in range(len(kept))))
         self.layers[claim] = (layer, node, given)
         return claim
@@ -63,7 +63,7 @@ class SharedLayers:
         if any(other is not layer for other in layers):
             self.ledger.find(name, "C5", "parts of different layers are added")
             return None
-        place = len(given.axes) - 1 if layer.op == "linear" else 0
+        place = len(given.axes) - 1 if layer.op in LINEAR else 0
         kernels = [kernel_of(self.after, node) for node in nodes]
         old = kernel_of(self.before, layer)
         report = check_kernel(Together(kernels), old, given.axes[place], inputs[0].axes[place], exact=self.guide.exact)

@@ -16,8 +16,9 @@ from ...architecture.ops import OPERATIONS
 from ...architecture.ops.shapes import axis_of
 from .claims import AxisClaim, Claim, plain, unknown, zero_claim
 from .guide import Guide
+from .heads import RULES
 from .inserted import InsertedLayers
-from .kernels import Embedded, Rows, kernel_of
+from .kernels import LINEAR, Embedded, Rows, kernel_of
 from .law import check_kernel
 from .ledger import Ledger
 from .matching import OldNetwork, Ranges, differing, fixes
@@ -145,7 +146,7 @@ class Walk:
             return self.special.recurrent(node, layer, given, sources)
         if node.op == "embedding":
             return self.special.embedding(node, layer, given, sources)
-        if node.op not in SPECIAL and not every_unit_alone(node.op):
+        if node.op in RULES or (node.op not in SPECIAL and not every_unit_alone(node.op)):
             return self._unchanged(node, layer, given)
         place = axis_of(OPERATIONS[node.op], layer.args.dim, layer.inputs[0]) if node.op in WITH_AXIS else 0  # type: ignore[attr-defined]
         axes = transfer(node, layer, [given], self.zeros)
@@ -168,7 +169,7 @@ class Walk:
         return tuple(map(plain, layer.output.shape))
 
     def _kernel(self, node: Node, layer: Node, given: Claim, sources: dict[str, str | None]) -> tuple[AxisClaim, ...]:
-        place = len(given.axes) - 1 if node.op == "linear" else 0
+        place = len(given.axes) - 1 if node.op in LINEAR else 0
         source, name = sources["weight"], node.tensors["weight"].name
         inputs = given.axes[place]
         outputs = self.guide.written(node, inputs, layer.output.shape[place])
@@ -193,7 +194,7 @@ class Walk:
     def _position(self, node: Node, layer: Node, given: Claim, place: int) -> AxisClaim:
         """An axis of positions: a linear layer leaves it alone, a convolution needs it as it was."""
         axis = given.axes[place]
-        if node.op == "linear":
+        if node.op in LINEAR:
             return axis.without_zeros() if "bias" in node.tensors else axis
         if not axis.plain:
             raise Illegal("a convolution runs over positions that grow")

@@ -1,0 +1,124 @@
+"""What the operations of attention make of claims: heads, their rotation, their scores (``docs/maths.md`` T-3, T-4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...architecture.graph import Node
+from ...architecture.ops import OPERATIONS
+from ...architecture.ops.shapes import axis_of
+from .claims import ZERO, AxisClaim, Claim, plain, product, renumber
+from .reading import Ints
+from .transfer import SPECIAL, Illegal, NoRule, Zeros
+
+
+def _split_heads(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
+    """The claim of a product taken apart: which head and which of its units every position is."""
+    *others, units = inputs[0].axes
+    before, inner = old.output.shape[-2:]
+    labels = units.labels.reshape(new.output.shape[-2:])
+    known = [row for row in labels if ((row >= 0) & (row < units.old)).any()]
+    columns = _columns(known, units.old, inner)
+    heads: list[Any] = []
+    for row in labels:
+        here = (row >= 0) & (row < units.old)
+        if not here.any():
+            heads.append(ZERO if (row == ZERO).all() else tuple(row.tolist()))
+            continue
+        owners = np.unique(row[here] // inner)
+        if len(owners) > 1:
+            raise Illegal("a head joins units of different old heads")
+        heads.append(int(owners[0]))
+    return (*others, AxisClaim(before, renumber(heads, before)), AxisClaim(inner, columns))
+
+
+def _columns(rows: Sequence[Ints], old: int, inner: int) -> Ints:
+    """Which unit of a head each column is, the same in every old head."""
+    keys: list[Any] = []
+    for column in np.stack(rows).T if rows else ():
+        here = (column >= 0) & (column < old)
+        units = np.unique(column[here] % inner)
+        if here.all() and len(units) == 1:
+            keys.append(int(units[0]))
+        elif not here.any():
+            keys.append(ZERO if (column == ZERO).all() else tuple(column.tolist()))
+        else:
+            raise Illegal("the heads do not have the same units in the same places")
+    return renumber(keys, inner)
+
+
+def _rotary(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
+    if not inputs[0].axes[-1].plain:
+        raise Illegal("rotary positions turn units of a head that has grown")
+    return inputs[0].axes
+
+
+def _attention(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
+    """A head is an old one when its queries, keys and values are, and keys are served to the queries they were."""
+    query, key, value = (claim.axes for claim in inputs[:3])
+    if not (query[2].plain and key[2].plain):
+        raise NoRule(new.op, new.name)
+    if len(inputs) == 4 and not (inputs[3].plain and query[1].plain):
+        raise NoRule(new.op, new.name)
+    each = query[1].new // key[1].new
+    before = old.inputs[0].shape[1] // old.inputs[1].shape[1]
+    heads: list[Any] = []
+    for position, label in enumerate(query[1].labels.tolist()):
+        serving = int(key[1].labels[position // each]), int(value[1].labels[position // each])
+        if serving[1] == ZERO:
+            heads.append(ZERO)
+        elif 0 <= label < query[1].old:
+            if set(serving) != {label // before}:
+                raise Illegal(f"queries of old head {label} meet keys and values of another one")
+            heads.append(label)
+        else:
+            heads.append((label, *serving))
+    return query[0], product([AxisClaim(query[1].old, renumber(heads, query[1].old)), value[2]])
+
+
+def _narrow(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
+    """A part of an axis holds the old units of that part, and new ones."""
+    args, was = _args(new), _args(old)
+    place = axis_of(OPERATIONS["narrow"], was.dim, old.inputs[0])
+    whole = inputs[0].axes[place]
+    labels = whole.labels[args.start : args.start + args.length]
+    known = (labels >= 0) & (labels < whole.old)
+    if ((labels[known] < was.start) | (labels[known] >= was.start + was.length)).any():
+        raise Illegal("the part that is taken holds units that it did not hold")
+    moved = np.where(known, labels - was.start, np.where(labels == ZERO, ZERO, labels - whole.old + was.length))
+    part = AxisClaim(was.length, moved)
+    return (*inputs[0].axes[:place], part, *inputs[0].axes[place + 1 :])
+
+
+def _multiply(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
+    if _args(new).width_power and new.output.shape[-1] != old.output.shape[-1]:
+        raise NoRule(new.op, new.name)
+    return inputs[0].axes
+
+
+def _pass(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
+    return inputs[0].axes
+
+
+def _positions(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
+    return tuple(map(plain, old.output.shape))
+
+
+def _args(node: Node) -> Any:
+    return node.args
+
+
+RULES: dict[str, Callable[[Node, Node, Sequence[Claim], Zeros], tuple[AxisClaim, ...]]] = {
+    "split_heads": _split_heads,
+    "rotary": _rotary,
+    "attention": _attention,
+    "narrow": _narrow,
+    "multiply": _multiply,
+    "softcap": _pass,
+    "positions": _positions,
+    "full_like": _positions,
+}
+SPECIAL.update(RULES)
