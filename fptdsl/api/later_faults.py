@@ -7,13 +7,14 @@ a damaged spec is followed depends on where the damage is.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..diagnostics import Diagnostic, Diagnostics, FptError
 
 if TYPE_CHECKING:
-    from ..language import Document
+    from ..language import Document, syntax
 
 LOCAL = frozenset({"F211", "F212", "F214", "F215", "F216", "F217", "F218"})
 """Faults of one statement that no other statement of a body can cause: unknown operations, arguments."""
@@ -28,7 +29,7 @@ def add_later_faults(
 ) -> None:
     """Add what elaboration and planning find at fault in a document whose text has ``faults``.
 
-    Nothing is planned with numbers that are out of bounds.
+    Directives with numbers that are out of bounds are not planned.
     """
     damage = {_damage(item, document) for item in faults.errors}
     if "elsewhere" in damage or document.model is None:
@@ -42,14 +43,44 @@ def add_later_faults(
         if "body" in damage:
             return
         graph = lower(network)
-        if document.grows and not any(item.code in UNPLANNABLE for item in faults.errors):
+        grows = _plannable(document, faults)
+        if grows:
             from ..growth import make_plan
 
-            make_plan(network, graph, document.grows)
+            make_plan(network, graph, grows)
     except FptError as error:
         sure = [item for item in error.diagnostics if "body" not in damage or item.code in LOCAL]
         known = tuple(faults.items)
         faults.items.extend(item for item in sure if not any(_same_place(item, other) for other in known))
+
+
+def _plannable(document: Document, faults: Diagnostics) -> list[syntax.Grow]:
+    """The growth without the directives whose numbers are out of bounds."""
+    from ..diagnostics import Span
+
+    def hit(span: Span | None) -> bool:
+        return span is None or any(
+            item.span is None or (item.span.source == span.source and span.start <= item.span.start < span.end)
+            for item in faults.errors
+            if item.code in UNPLANNABLE
+        )
+
+    grows = [replace(grow, directives=tuple(d for d in grow.directives if not hit(d.span))) for grow in document.grows]
+    return [grow for grow in grows if grow.directives]
+
+
+def _plannable(document: Document, faults: Diagnostics) -> tuple[syntax.Grow, ...]:
+    """The sections without the directives whose numbers are out of bounds."""
+    bad = [item.span for item in faults.errors if item.code in UNPLANNABLE and item.span is not None]
+
+    def sound(directive: syntax.Directive) -> bool:
+        place = directive.span
+        return place is None or not any(
+            span.source.name == place.source.name and span.start < place.end and place.start < span.end for span in bad
+        )
+
+    kept = (replace(grow, directives=tuple(filter(sound, grow.directives))) for grow in document.grows)
+    return tuple(grow for grow in kept if grow.directives)
 
 
 def _same_place(one: Diagnostic, other: Diagnostic) -> bool:
