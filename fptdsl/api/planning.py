@@ -96,6 +96,10 @@ def planned(
         drawn = document(made, None if source is None else source.known_dtypes)
     if source is not None:
         drawn["warnings"] += [warning.message for warning in source.warnings]
+        if made.steps:
+            from ..checkpoint.left_behind import left_behind
+
+            drawn["warnings"] += left_behind(source)
         config, warnings = config_change(read, made, source)
         drawn["warnings"] += warnings
     return PlanResult(
