@@ -69,20 +69,6 @@ def _plannable(document: Document, faults: Diagnostics) -> list[syntax.Grow]:
     return [grow for grow in grows if grow.directives]
 
 
-def _plannable(document: Document, faults: Diagnostics) -> tuple[syntax.Grow, ...]:
-    """The sections without the directives whose numbers are out of bounds."""
-    bad = [item.span for item in faults.errors if item.code in UNPLANNABLE and item.span is not None]
-
-    def sound(directive: syntax.Directive) -> bool:
-        place = directive.span
-        return place is None or not any(
-            span.source.name == place.source.name and span.start < place.end and place.start < span.end for span in bad
-        )
-
-    kept = (replace(grow, directives=tuple(filter(sound, grow.directives))) for grow in document.grows)
-    return tuple(grow for grow in kept if grow.directives)
-
-
 def _same_place(one: Diagnostic, other: Diagnostic) -> bool:
     """Whether the places overlap: what is wrong there is said already."""
     a, b = one.span, other.span
