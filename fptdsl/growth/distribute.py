@@ -104,9 +104,13 @@ class Sizes:
             left -= more
         if left:
             raise Indivisible(f"its parts grow by multiples of {', '.join(map(str, sorted(set(quanta))))}")
-        for (part, times), share in zip(takers.items(), shares):
-            if share:
-                self._grow(part, self.size(part) + share // times, region)
+        targets = [self.size(part) + share // n for (part, n), share in zip(takers.items(), shares)]
+        for part, target in zip(takers, targets):
+            # Parts may share Spaces (queries, keys and values share heads): one brings the growth of another.
+            if self.size(part) < target:
+                self._grow(part, target, region)
+        if self.size(term) != wanted:
+            raise Indivisible(f"its parts share units, and together they would make it {self.size(term)} wide")
 
     def _takers(self, term: Cat, region: Region | None) -> list[Term]:
         """Parts that may take new units: those that begin in the region, else in what encloses it."""
