@@ -46,7 +46,8 @@ bounds are those of [maths.md](maths.md).
    memory (16 bytes a parameter, and the activations of four samples).
 
 `fptdsl verify --certificate OLD_SPEC OLD NEW_SPEC NEW` repeats the certificate later. It plans the growth again from
-the receipt beside the new checkpoint; without one, which unit is which is not known, and it says so.
+the receipt beside the new checkpoint; without one, which unit is which is not known, and it says that
+it is inconclusive (exit status 0).
 
 ## What the certificate checks
 

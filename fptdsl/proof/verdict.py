@@ -126,6 +126,8 @@ class Verdict:
     reasons: tuple[str, ...] = ()
     """Why the verification failed."""
     notes: tuple[str, ...] = field(default=())
+    planned: bool = True
+    """Whether ``exactness`` is that of a plan.  Of two files alone, only measured equality can be said."""
 
     @property
     def gate_unrounded(self) -> Gate | None:
@@ -147,10 +149,17 @@ class Verdict:
             return f"Inconclusive: {'; '.join(self.inconclusive)}"
         if not self.passed:
             return f"Different: {'; '.join(self.reasons)}"
+        if not self.planned:
+            return f"Equal within the rounding of {self.dtype} weights: {error}{self._limit}{self.relative_to}"
         if self.exactness in PRESERVING:
             return f"Function-preserving ({self.exactness}): {error}{self.relative_to}"
         meaning = "an approximation" if self.exactness == "approximate" else "a baseline, a different function"
         return f"Measured ({meaning}): {error}{self.relative_to}"
+
+    @property
+    def _limit(self) -> str:
+        gate = self.gate_stored
+        return f" (limit {gate.limit:.1e})" if gate is not None else ""
 
     @property
     def relative_to(self) -> str:
@@ -163,7 +172,7 @@ class Verdict:
         return {
             "passed": self.passed,
             "verdict": self.wording,
-            "exactness": self.exactness,
+            "exactness": self.exactness if self.planned else None,
             "max_relative_error": number(self.max_relative_error),
             "dtype": self.dtype,
             "evaluated_in": "float64",

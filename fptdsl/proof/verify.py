@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import inf, prod
 from pathlib import Path
 
@@ -46,18 +47,21 @@ def verify(
     unrounded: Unrounded | None = None,
     regrow: Regrow | None = None,
     probe: Probe | str | Path | None = None,
-    exactness: Exactness = "exact",
+    exactness: Exactness | None = None,
     progress: Progress | None = None,
 ) -> Verdict:
     """Compare two networks as functions.
 
     Weights are an open checkpoint, or a function that gives tensors by the spec's key, in the file's
-    dtype (``file_dtype``: that of most of them).  ``unrounded`` and ``regrow`` come from a plan, where
-    there is one: its recipes on these weights, and on others.
+    dtype (``file_dtype``: that of most of them).  ``unrounded``, ``regrow`` and ``exactness`` come from a
+    plan, where there is one: its recipes on these weights, and on others, and its class.  Without a class
+    the two must be equal within rounding.
 
     Raises:
         FptError: inputs or outputs differ (F501, F502), or the probe does not fit (F510 to F516).
     """
+    planned = exactness is not None or unrounded is not None
+    exactness = exactness or "exact"
     check_interfaces(old_graph, new_graph)
     loaded = load_probe(probe, old_graph) if isinstance(probe, (str, Path)) else probe
     step = min(rows_within(old_graph, BATCH_MEMORY), rows_within(new_graph, BATCH_MEMORY))
@@ -76,10 +80,11 @@ def verify(
         reproduction = _probe(loaded, step, comparison, rows, outputs) if loaded else None
         guarded = guard(comparison, outputs, regrow) if exactness in PRESERVING else Guarded()
     gated = unrounded is not None and exactness in PROMISES_TRAIN_MODE
-    return conclude(
+    verdict = conclude(
         [*rows, *guarded.rows], outputs, exactness, file_dtype, reproduction, guarded,
         train_mode=train_mode, gated_in_train_mode=gated, half=half,
     )  # fmt: skip
+    return replace(verdict, planned=planned)
 
 
 def _probe(

@@ -25,7 +25,7 @@ def apply(document: dict[str, Any], page: Page) -> None:
         f" ({words.ratio(total['params_before'], total['params_after'])})",
     )
     for line in (document.get("checkpoint") or {}).get("found", []):
-        page.line(f"from a {line}", indent=2)
+        page.line(f"from a {line.rstrip('.')}", indent=2)
     page.section("steps")
     for step in document["steps"]:
         page.line(f"{step['directive']}: {arrows(step['summary'])} · {step['method']} · {step['exactness']}", indent=2)

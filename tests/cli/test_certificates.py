@@ -84,3 +84,17 @@ def test_the_command_line(folder: Path, run: Run) -> None:
     assert status == 5
     assert "fc.weight" in out
     assert all(len(line) <= 80 for line in out.splitlines())
+
+
+def test_two_files_without_a_receipt(run: Run, folder: Path) -> None:
+    """Equality is measured; neither a plan's class nor a certificate is claimed."""
+    assert run("apply", "grow.fpt", "tiny.pt", "-o", "out.pt")[0] == 0
+    (folder / "out.receipt.json").unlink()
+    status, out, _ = run("verify", "tiny.fpt", "tiny.pt", "out.fpt", "out.pt", "--certificate")
+    said = " ".join(out.split())
+    assert status == 0
+    assert "Certificate inconclusive: no plan beside the file" in said
+    assert "Equal within the rounding of float32 weights" in said
+    assert "Function-preserving" not in said
+    status, out, _ = run("verify", "tiny.fpt", "tiny.pt", "out.fpt", "out.pt", "--json")
+    assert json.loads(out)["verification"]["exactness"] is None

@@ -95,6 +95,8 @@ class Certificate:
             first = self.findings[0]
             more = f", and {len(self.findings) - 1} more" if len(self.findings) > 1 else ""
             return f"Not certified: {first.tensor}: {first.message}{more}"
+        if self.outcome == "inconclusive":
+            return f"Certificate inconclusive: {'; '.join(self.reasons)}"
         return f"No certificate: {'; '.join(self.reasons)}"
 
     def to_json(self) -> dict[str, Any]:
