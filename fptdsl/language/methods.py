@@ -69,6 +69,7 @@ METHODS: dict[str, dict[Kind, type[Options]]] = {
     "netmorph": {"widen": NetMorphWiden, "deepen": NetMorphDeepen},
     "r2r": {"widen": R2RWiden, "deepen": NoOptions},
     "zero": {"deepen": NoOptions},
+    "rescale": {"widen": NoOptions},
     "random_pad": {"widen": NoOptions, "deepen": NoOptions},
     "random_init": {"widen": NoOptions, "deepen": NoOptions},
 }

@@ -11,6 +11,7 @@ from fptdsl.growth.methods.variants import VARIANTS
 from fptdsl.language.methods import METHODS
 
 SPEC = "tests/growth/specs/deepening.fpt"
+STREAM = ("nanogpt", "transformer.wte")
 PLACES = {
     "net2net": "seq.0",
     "zero": "plain",
@@ -30,7 +31,8 @@ def test_every_method_is_in_the_table() -> None:
 @pytest.mark.parametrize("using", [variant.using for variant in VARIANTS])
 def test_a_widening_is_as_exact_as_the_table_says(using: str) -> None:
     kinds = next(variant.kinds for variant in VARIANTS if variant.using == using)
-    plan = plan_of(SPEC, f"widen seq.0 by 4 using {using}")
+    spec, place = STREAM if using == "rescale" else (SPEC, "seq.0")
+    plan = plan_of(spec, f"widen {place} by 4 using {using}")
     assert kinds.startswith(plan.exactness)
     assert plan.steps[0].method == using.partition("(")[0]
 

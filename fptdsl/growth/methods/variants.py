@@ -83,6 +83,14 @@ VARIANTS: tuple[Variant, ...] = (
         "as `r2r`; no grouped or recurrent layer",
         "as `r2r`, with old weights in the size of the wider layer",
     ),
+    Variant(
+        "rescale",
+        "N-5, N-6, T-7, T-8, T-9",
+        "exact with storage drift",
+        "every reader of the stream stands behind its norms; a layer norm must not write into it",
+        "what writes the new units learns from the first step, what reads them from the second",
+        "a residual stream under layer norms or RMSNorms, to any size",
+    ),
     Variant("random_pad", "W-6", "baseline", "shapes", "everything learns; the function is lost"),
     Variant("random_init", "D-13", "baseline", "shapes", "everything learns; what these layers had learnt is lost"),
 )
