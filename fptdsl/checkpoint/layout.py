@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from ..diagnostics import Diagnostic, FptError
+from .ahead import ahead
 from .checkpoint import Checkpoint
 from .dtypes import dominant, item_size, raw_dtype
 from .keys import KeyName
@@ -41,7 +42,10 @@ class NewTensor:
         return prod(self.shape) * item_size(self.dtype)
 
     def stream(self) -> Iterator[Bytes]:
-        """The bytes of ``chunks``, checked for their type and their number."""
+        """The bytes of ``chunks``, checked for their type and their number, worked out one ahead."""
+        return ahead(self._bytes(), self.nbytes)
+
+    def _bytes(self) -> Iterator[Bytes]:
         assert self.chunks is not None
         done = 0
         for chunk in self.chunks():
