@@ -34,7 +34,7 @@ def _copy(name: str, taken: str, *, chosen: bool) -> str:
     """``chosen``: it might have been the state dict as well."""
     here = f"`{taken}`" if taken else "the outermost dictionary"
     if chosen:
-        return f'both {here} and `{name}` are state dicts; {here} is grown, `{name}` keeps its old shapes (`select`)'
+        return f"both {here} and `{name}` are state dicts; {here} is grown, `{name}` keeps its old shapes (`select`)"
     return f"`{name}` has the keys of the network too and keeps its old shapes; only {here} is grown"
 
 
