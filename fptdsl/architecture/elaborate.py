@@ -59,8 +59,8 @@ def _no_model(name: str | None) -> Sequence[Any]:
     return diagnostics.errors
 
 
-def next_element(network: Network, scope: Scope) -> Tree | None:
-    """The element that a ``repeat`` would have if its count were one more; None where it has a fault."""
+def next_element(network: Network, scope: Scope, index: int | None = None) -> Tree | None:
+    """The element that a ``repeat`` would have at ``index`` (None: next); None where it has a fault."""
     if scope.origin is None or not isinstance(scope.origin.statement, syntax.Repeat):
         return None
     statement, environment = scope.origin.statement, scope.origin.environment
@@ -69,7 +69,7 @@ def next_element(network: Network, scope: Scope) -> Tree | None:
     faults = Faults()
     elaborator = _Elaborator(network.blocks, faults)
     context = _Context(environment, environment.lookup()).inside("repeat")
-    nodes = elaborator.statement(statement.body, context.indexed(statement.index, len(scope.children)))
+    nodes = elaborator.statement(statement.body, context.indexed(statement.index, len(scope.children) if index is None else index))
     return nodes[0] if len(nodes) == 1 and not faults else None
 
 

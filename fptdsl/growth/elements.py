@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..architecture.graph import Graph, Region
-from ..architecture.tree import Network, Scope, Tree, segments
+from ..architecture.ops import OPERATIONS
+from ..architecture.tree import Layer, Network, Scope, Tree, segments
 from ..language import syntax
 from .edit_tree import clone
 
@@ -36,6 +37,7 @@ class Templates:
     keeping: tuple[int, ...]
     fresh: Tree | None
     """The element that the repeat would have next, where no old one keeps the shape."""
+    network: Network
 
     def near(self, after: int) -> Tree | None:
         """The nearest element before the gap that keeps the shape, else the nearest behind it."""
@@ -49,7 +51,13 @@ class Templates:
         """A new element like the template, read at ``position``."""
         statement = self.scope.origin.statement if self.scope.origin is not None else None
         name = statement.index if isinstance(statement, syntax.Repeat) else None
-        return clone(template, index=(name, position) if name is not None else None)
+        if name is None:
+            return clone(template)
+        new = clone(template, index=(name, position))
+        if position < len(self.scope.children):
+            return new
+        # Behind the end the text says what the element is: Gemma's layers see all positions in turn.
+        return _reread(new, _next(self.network, self.scope, position))
 
 
 def templates(graph: Graph, region: Region, scope: Scope, network: Network) -> Templates:
@@ -62,10 +70,26 @@ def templates(graph: Graph, region: Region, scope: Scope, network: Network) -> T
         if inner.input.shape == inner.output.shape:
             keeping.append(position)
     fresh = None if keeping else _next(network, scope)
-    return Templates(scope, tuple(keeping), fresh)
+    return Templates(scope, tuple(keeping), fresh, network)
 
 
-def _next(network: Network, scope: Scope) -> Tree | None:
+def _next(network: Network, scope: Scope, index: int | None = None) -> Tree | None:
     from ..architecture.elaborate import next_element
 
-    return next_element(network, scope)
+    return next_element(network, scope, index)
+
+
+def _reread(new: Tree, read: Tree | None) -> Tree:
+    """The new element with what another that is built alike computes without parameters (their shapes stay)."""
+    if isinstance(new, Layer) and isinstance(read, Layer):
+        alike = new.op == read.op and new.key == read.key and not OPERATIONS[new.op].has_parameters
+        return replace(new, args=read.args) if alike else new
+    if not isinstance(new, Scope) or not isinstance(read, Scope) or new.kind != read.kind:
+        return new
+    if (len(new.children), len(new.shortcut)) != (len(read.children), len(read.shortcut)):
+        return new
+    return replace(
+        new,
+        children=tuple(map(_reread, new.children, read.children)),
+        shortcut=tuple(map(_reread, new.shortcut, read.shortcut)),
+    )

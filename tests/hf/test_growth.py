@@ -241,3 +241,11 @@ def test_sandwich_norms_are_zeroed_by_their_gain() -> None:
     assert case.grown[block + "self_attn.o_proj.weight"].any()
     assert case.grown[block + "mlp.down_proj.weight"].any()
     assert case.error() == 0.0
+
+
+def test_new_layers_at_the_end_see_what_the_text_says_there() -> None:
+    """Every other layer of Gemma 2 has a window, and so have the new ones in turn."""
+    case = Case("gemma2", {**DECODER, "head_dim": 16, "sliding_window": 4}, "deepen model.layers by 2")
+    windows = [node.args.window for node in case.plan.new.nodes if node.op == "attention"]  # type: ignore[attr-defined]
+    assert windows == [4, None, 4, None, 4]
+    assert case.error() == 0.0
