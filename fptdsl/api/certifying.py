@@ -77,7 +77,7 @@ def _remade(old_spec: str | Path, old: Spec, new: Spec, path: Path) -> tuple[Pla
         )
         plan = make_plan(read.network, read.graph, read.document.grows, seed=seed)
     except FileNotFoundError:
-        return None, f"no plan beside the file (there is no receipt {path.name}), so it is not known which unit is which"
+        return None, f"no plan beside the file (no receipt {path.name}), so it is not known which unit is which"
     except (OSError, ValueError, KeyError, TypeError) as error:
         return None, f"{path.name} is not a receipt ({type(error).__name__})"
     except FptError as error:

@@ -23,7 +23,10 @@ Model = Annotated[
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the model (repeatable).")
 ]
-Seed = Annotated[int | None, typer.Option("--seed", min=0, max=2**63 - 1, metavar="N", help="Seed of random choices (default 0).")]
+Seed = Annotated[
+    int | None,
+    typer.Option("--seed", min=0, max=2**63 - 1, metavar="N", help="Seed of random choices (default 0)."),
+]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing output (never a spec or the input).")]
 Full = Annotated[bool, typer.Option("--full", help="Summarise nothing.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]

@@ -63,9 +63,9 @@ class OldNetwork:
         known = labels[(labels >= 0) & (labels < axis.old)]
         for old in self.plain.values():
             was: Any = old.args
-            if old.op == "narrow" and self.canon(old.inputs[0]) is given.old and was.dim == args.dim:
-                if len(known) and was.start <= known[0] < was.start + was.length:
-                    return old
+            cut = old.op == "narrow" and self.canon(old.inputs[0]) is given.old and was.dim == args.dim
+            if cut and len(known) and was.start <= known[0] < was.start + was.length:
+                return old
         return None
 
     def layer(self, sources: Sequence[str], inputs: Sequence[Claim]) -> Node | None:
