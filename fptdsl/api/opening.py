@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from .saved import SavedPlan
 
 
-def open_fitting(
-    path: str | Path, spec: Spec, saved: SavedPlan | None = None, *, values: bool = True
-) -> Checkpoint:
+def open_fitting(path: str | Path, spec: Spec, saved: SavedPlan | None = None, *, values: bool = True) -> Checkpoint:
     """The checkpoint, open; every missing, unexpected, misshapen and damaged tensor is raised together.
 
     That it is another one than a saved plan was made for is said first.  Without ``values`` only names, shapes and

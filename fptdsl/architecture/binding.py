@@ -75,7 +75,10 @@ class Validator:
         self._fields: dict[str, tuple[str, ...]] = {}
 
     def args(
-        self, operation: type[Operation], arguments: Sequence[syntax.Argument], names: Mapping[str, Any],
+        self,
+        operation: type[Operation],
+        arguments: Sequence[syntax.Argument],
+        names: Mapping[str, Any],
         span: Span | None,
     ) -> Args | None:
         """The operation's model, or None after reporting what is wrong with the arguments."""
@@ -97,7 +100,11 @@ class Validator:
         return self._known[key]
 
     def _report(
-        self, op: str, error: ValidationError, values: Mapping[str, Any], spans: Mapping[str, Span | None],
+        self,
+        op: str,
+        error: ValidationError,
+        values: Mapping[str, Any],
+        spans: Mapping[str, Span | None],
         span: Span | None,
     ) -> None:
         missing: list[str] = []

@@ -69,7 +69,9 @@ def next_element(network: Network, scope: Scope, index: int | None = None) -> Tr
     faults = Faults()
     elaborator = _Elaborator(network.blocks, faults)
     context = _Context(environment, environment.lookup()).inside("repeat")
-    nodes = elaborator.statement(statement.body, context.indexed(statement.index, len(scope.children) if index is None else index))
+    nodes = elaborator.statement(
+        statement.body, context.indexed(statement.index, len(scope.children) if index is None else index)
+    )
     return nodes[0] if len(nodes) == 1 and not faults else None
 
 
@@ -255,9 +257,7 @@ class _Elaborator:
         inner = _Context(Environment(frame), values, blocks=chain, depth=context.depth + 1, copies=context.copies)
         children = self.statements(block.body, inner)
         common = self.common(statement, context)
-        return Scope(
-            **common, kind="block", children=children, block_name=block.name, sources=statement.sources
-        )
+        return Scope(**common, kind="block", children=children, block_name=block.name, sources=statement.sources)
 
     # --- composites --------------------------------------------------------------------------
 
@@ -269,7 +269,9 @@ class _Elaborator:
         return True
 
     def composite(
-        self, statement: syntax.Group | syntax.Sequential | syntax.Residual | syntax.Parallel, context: _Context,
+        self,
+        statement: syntax.Group | syntax.Sequential | syntax.Residual | syntax.Parallel,
+        context: _Context,
         common: dict[str, Any],
     ) -> Tree:
         if self.too_deep(statement.span, context):

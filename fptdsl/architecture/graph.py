@@ -141,6 +141,3 @@ class Graph:
                     count *= n
                 total += count
         return total
-
-
-

@@ -58,8 +58,13 @@ def model_values(
 
 
 def _model_value(
-    param: syntax.Param, model: syntax.Model, used: Mapping[str, Any], settings: Mapping[str, Any],
-    config: Mapping[str, Any], earlier: Mapping[str, Any], faults: Faults,
+    param: syntax.Param,
+    model: syntax.Model,
+    used: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    config: Mapping[str, Any],
+    earlier: Mapping[str, Any],
+    faults: Faults,
 ) -> Any:
     name = param.name
     if name in settings:
@@ -71,7 +76,7 @@ def _model_value(
         return _checked(field, name, param.span, faults)
     if param.default is not None:
         return evaluate(param.default, earlier, faults)
-    hint = f"give it a default, or set it: `--set {name}=...`, or `use \"...\" as {model.name}({name}=...)`"
+    hint = f'give it a default, or set it: `--set {name}=...`, or `use "..." as {model.name}({name}=...)`'
     if model.from_config:
         hint = f"it is read from config.json; without one give it a default or `--set {name}=...`"
     faults.add("F231", f"parameter `{name}` of model `{model.name}` has no value", param.span, hint=hint)

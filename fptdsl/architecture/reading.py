@@ -14,9 +14,7 @@ from .faults import Faults
 from .ops import OPERATIONS
 
 
-def check_text(
-    bodies: Sequence[Sequence[syntax.Stmt]], blocks: Mapping[str, syntax.Block], faults: Faults
-) -> None:
+def check_text(bodies: Sequence[Sequence[syntax.Stmt]], blocks: Mapping[str, syntax.Block], faults: Faults) -> None:
     """Report faults of form in every statement, reached or not."""
     for body in bodies:
         for apply in applications(body):

@@ -30,7 +30,13 @@ class Site:
         return Space(size, self.node.name, self.node.order, "spatial")
 
     def tensor(
-        self, suffix: str, axes: Sequence[Term], roles: Sequence[Role], init: Init, *, buffer: bool = False,
+        self,
+        suffix: str,
+        axes: Sequence[Term],
+        roles: Sequence[Role],
+        init: Init,
+        *,
+        buffer: bool = False,
         optional: bool = False,
     ) -> Tensor:
         for axis in axes:
@@ -73,7 +79,13 @@ class SharedSite(Site):
         self._first = first
 
     def tensor(
-        self, suffix: str, axes: Sequence[Term], roles: Sequence[Role], init: Init, *, buffer: bool = False,
+        self,
+        suffix: str,
+        axes: Sequence[Term],
+        roles: Sequence[Role],
+        init: Init,
+        *,
+        buffer: bool = False,
         optional: bool = False,
     ) -> Tensor:
         shared = self._first.tensors[suffix]

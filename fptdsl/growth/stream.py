@@ -218,3 +218,21 @@ def normalised_over(node: Node, space: Space) -> bool:
     """Whether a norm's axis is these units."""
     args: Any = node.args
     return resolve(node.inputs[0].axes[axis_of(OPERATIONS[node.op], args.dim, node.inputs[0])]) is space
+
+
+def tied_norms(graph: Graph, space: Space) -> tuple[str, ...] | None:
+    """The tensors of the norms that only tied heads read; None where one reads anything else (T-8)."""
+    readers: dict[Value, list[Node]] = {}
+    for node in graph.nodes:
+        for value in node.inputs:
+            readers.setdefault(value, []).append(node)
+    found: dict[str, None] = {}
+    for head in graph.nodes:
+        if head.op != "tied_linear" or resolve(head.inputs[0].axes[-1]) is not space:
+            continue
+        norm = head.inputs[0].producer
+        alone = len(readers[head.inputs[0]]) == 1 and head.inputs[0] not in graph.outputs.values()
+        if norm is None or norm.op not in NORMS or not norm.tensors or not alone:
+            return None
+        found.update((tensor.name, None) for tensor in norm.tensors.values())
+    return tuple(found)

@@ -19,7 +19,10 @@ from fptdsl.language import load
 from fptdsl.modules import build
 
 TORCH = {
-    "float32": torch.float32, "float64": torch.float64, "float16": torch.float16, "bfloat16": torch.bfloat16,
+    "float32": torch.float32,
+    "float64": torch.float64,
+    "float16": torch.float16,
+    "bfloat16": torch.bfloat16,
 }
 StateDict = dict[str, torch.Tensor]
 
@@ -135,8 +138,9 @@ class Outcome:
         return relative_error(run(self.plan.new, state, self.inputs), self.old_outputs)
 
 
-def grow(spec: str, *directives: str, dtype: str = "float32", settings: dict[str, object] | None = None,
-         seed: int = 0) -> Outcome:
+def grow(
+    spec: str, *directives: str, dtype: str = "float32", settings: dict[str, object] | None = None, seed: int = 0
+) -> Outcome:
     """Grow a random network; errors in float64 of what is stored and of the unrounded recipe."""
     plan = plan_of(spec, *directives, settings=settings, seed=seed)
     state = random_state(plan.old, dtype)

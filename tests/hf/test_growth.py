@@ -249,3 +249,22 @@ def test_new_layers_at_the_end_see_what_the_text_says_there() -> None:
     windows = [node.args.window for node in case.plan.new.nodes if node.op == "attention"]  # type: ignore[attr-defined]
     assert windows == [4, None, 4, None, 4]
     assert case.error() == 0.0
+
+
+@pytest.mark.parametrize("name", ["bert", "roberta", "distilbert", "gpt2", "llama 3, biases, tied"])
+def test_a_tied_stream_is_copied_a_whole_number_of_times(name: str) -> None:
+    """N-3 and T-8: the norm before the tied head is divided by the number of copies."""
+    spec, config = fields(name)
+    decoder = spec in ("gpt2", "llama")
+    place = STREAM.get(spec, "model.embed_tokens") if decoder else f"{spec}.embeddings.word_embeddings"
+    case = Case(spec, config, f"widen {place} by 2x")
+    assert case.plan.steps[0].method == "net2net"
+    assert case.error() <= 1e-12
+    final = next(node for node in case.plan.new.nodes if node.op == "tied_linear").inputs[0].producer
+    assert final is not None
+
+    def forgotten(state: StateDict) -> None:
+        for tensor in final.tensors.values():
+            state[tensor.name] *= 2
+
+    assert case.error(forgotten) > 0.5

@@ -123,7 +123,10 @@ def test_scaled_rotary_has_the_frequencies_of_transformers(build_text: Build, ki
     rope = pytest.importorskip("transformers.modeling_rope_utils")
     transformers = pytest.importorskip("transformers")
     numbers = {
-        "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 64,
+        "factor": 8.0,
+        "low_freq_factor": 1.0,
+        "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 64,
     }
     given = {"rope_type": kind, "rope_theta": 500.0, **(numbers if kind == "llama3" else {"factor": 8.0})}
     try:
@@ -135,7 +138,7 @@ def test_scaled_rotary_has_the_frequencies_of_transformers(build_text: Build, ki
         pytest.skip(f"this version of transformers takes other arguments: {error}")
     args = ", ".join(f"{name}={value}" for name, value in numbers.items())
     built = build_text(
-        f'model M {{\n input x: float[seq, 32]\n split_heads(1)\n'
+        f"model M {{\n input x: float[seq, 32]\n split_heads(1)\n"
         f' rotary(500, scaling="{kind}", {args})\n flatten(2)\n}}'
     )
     one = torch.zeros(1, 2, 32)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 
+from ...architecture.graph import Event
 from ...architecture.terms import Cat, Prod, Space, Term, resolve
 from ..facts import Facts
 from ..plan import Exactness
 from ..random import Stream
 from ..recipe import Table
+from ..stream import tied_norms
 from .base import UNSUMMED, Illegal, Method, Options
 
 
@@ -18,7 +20,9 @@ class Net2Net(Method):
     trainability = "copies part ways from the first step; with `split=equal` they stay twins for ever"
 
     def illegal(self, facts: Facts, new: int, options: Options) -> Illegal | None:
-        event = facts.first(*UNSUMMED)
+        event = facts.first(*(kind for kind in UNSUMMED if kind != "tied"))
+        if event is None and facts.first("tied") is not None:
+            event = _untied(facts)
         if event is not None:
             return Illegal(f"{UNSUMMED[event.kind]} at `{event.where}`")
         event = facts.first("groups", "mean")
@@ -41,6 +45,8 @@ class Net2Net(Method):
             copies = [unit % old for unit in range(old, new)]
         else:
             copies = stream.integers(new - old, old)
+        # A tied head sums over all copies: the norm before it is divided by their number (T-8).
+        tied = tied_norms(facts.graph, facts.space) or () if facts.graph is not None and facts.first("tied") else ()
         return Table(
             name,
             old,
@@ -48,6 +54,7 @@ class Net2Net(Method):
             (*range(old), *copies),
             (),
             self.name,
+            factors=tuple((tensor, old / new) for tensor in tied),
             split=str(options.get("split", "element")),  # type: ignore[arg-type]
             noise=float(options.get("noise", 0.0)),
         )
@@ -68,6 +75,13 @@ class Net2Net(Method):
         if "dropout" in facts.kinds():
             told.append("copies behind dropout are equal only in eval: their masks are independent")
         return tuple(told)
+
+
+def _untied(facts: Facts) -> Event | None:
+    """The tied head that copies would change: one without a norm of its own before it."""
+    if facts.graph is not None and facts.first("mean") is not None and tied_norms(facts.graph, facts.space):
+        return None
+    return facts.first("tied")
 
 
 def _beside_others(term: Term) -> bool:

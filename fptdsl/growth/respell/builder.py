@@ -29,7 +29,11 @@ class Builder(StatementBuilder):
     """
 
     def __init__(
-        self, templates: Templates, calls: Mapping[Spot, Reading], params: frozenset[str], local: set[int],
+        self,
+        templates: Templates,
+        calls: Mapping[Spot, Reading],
+        params: frozenset[str],
+        local: set[int],
         unrolled: set[int],
     ) -> None:
         super().__init__(calls)
@@ -102,8 +106,11 @@ class Builder(StatementBuilder):
         return called.definition.name if called is not None else None
 
     def _choice(
-        self, tokens: Sequence[tuple[Occurrence, Hashable]], everyone: list[Occurrence],
-        make: Callable[[list[Occurrence]], list[Piece]], flag: str | None = None,
+        self,
+        tokens: Sequence[tuple[Occurrence, Hashable]],
+        everyone: list[Occurrence],
+        make: Callable[[list[Occurrence]], list[Piece]],
+        flag: str | None = None,
     ) -> list[Piece]:
         """One text where the readings are alike, else one for each kind with a test on loop indices.
 
@@ -253,4 +260,3 @@ def _silent(statements: Sequence[syntax.Stmt], sequential: bool) -> bool:
         else sequential and spliced(s)
         for s in statements
     )
-

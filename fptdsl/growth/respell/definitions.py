@@ -57,9 +57,7 @@ def rewrite(definition: Definition, readings: Sequence[Reading], context: Contex
             return [variant for group in ordered for variant in rewrite(original, group, context)]
 
 
-def _attempt(
-    definition: Definition, readings: Sequence[Reading], context: Context, unrolled: set[int]
-) -> Definition:
+def _attempt(definition: Definition, readings: Sequence[Reading], context: Context, unrolled: set[int]) -> Definition:
     """The definition as one text; raises :class:`Split` or :class:`Unroll` where that cannot be."""
     fresh = Fresh(words_in(definition) | context.names)
     params = frozenset(param.name for param in definition.params)

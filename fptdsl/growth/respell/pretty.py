@@ -155,9 +155,7 @@ def _file(document: Document, blocks: dict[str, list[syntax.Block]], model: synt
     return syntax.File(tuple(items))
 
 
-def _needed(
-    document: Document, own: set[str], blocks: dict[str, list[syntax.Block]], model: syntax.Model
-) -> set[str]:
+def _needed(document: Document, own: set[str], blocks: dict[str, list[syntax.Block]], model: syntax.Model) -> set[str]:
     """The user's own blocks, and of the others those that something still calls."""
     homes = {variant.name: name for name, variants in blocks.items() for variant in variants}
     needed = set(own)

@@ -80,9 +80,7 @@ def _pinned(reading: Reading, slots: Sequence[Slot], name: str) -> bool:
     return any(isinstance(s.expr, syntax.Name) and s.expr.name == name and not s.unmet(reading) for s in slots)
 
 
-def _candidates(
-    group: Sequence[Reading], mine: dict[Reading, list[Slot]], params: set[str]
-) -> list[tuple[str, Any]]:
+def _candidates(group: Sequence[Reading], mine: dict[Reading, list[Slot]], params: set[str]) -> list[tuple[str, Any]]:
     """Values of one parameter that would meet one of the demands; direct uses first."""
     found: dict[tuple[str, str], tuple[str, Any]] = {}
     for direct in (True, False):

@@ -104,7 +104,6 @@ class StatementBuilder:
         renamed = statement if statement.op == block.name else replace(statement, op=block.name)
         return Applied(renamed, (*passed, *extra))
 
-
     def _any(self, param: syntax.Param, reading: Reading) -> Any:
         """A value for a parameter that nothing depends on: the one before growth, or that of another call."""
         for each in (reading, *(other for other in self.calls.values() if other.definition is reading.definition)):

@@ -56,11 +56,15 @@ class Guide:
             if tensor.recipe is not None
             and (not isinstance(tensor.recipe.start, KNOWN) or getattr(tensor.recipe.start, "pieces", 1) != 1)
         ]
-        return found + [
-            f"units of `{table.space}` are multiples of others: no rule"
-            for table in self.tables.values()
-            if getattr(table, "signs", ()) or getattr(table, "coefficients", ())
-        ] + [f"units of `{table.space}` are rescaled: no rule" for table in self.tables.values() if table.factors]
+        return (
+            found
+            + [
+                f"units of `{table.space}` are multiples of others: no rule"
+                for table in self.tables.values()
+                if getattr(table, "signs", ()) or getattr(table, "coefficients", ())
+            ]
+            + [f"units of `{table.space}` are rescaled: no rule" for table in self.tables.values() if table.factors]
+        )
 
     def written(self, node: Node, inputs: AxisClaim, old_size: int) -> AxisClaim:
         """The classes of the units that a layer with a kernel writes."""
