@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from .calibrating import measured
 from .certifying import certified, learning, require_certificate
 from .clock import Clock
 from .folders import new_fields, write_companions
+from .hashing import Hashing
 from .opening import dtype_of, open_fitting
 from .outputs import Outputs, check_container, check_spec_is_ours, outputs_for
 from .planning import given, planned
@@ -114,7 +114,8 @@ def _publish(
         text = respell(read.document, read.network, made.plan.network, fields)
     names = (outputs.checkpoint, outputs.spec, outputs.receipt)
     publication = FolderPublication if folder else Publication
-    with publication(names, inputs=inputs, force=force) as files:
+    with publication(names, inputs=inputs, force=force) as files, Hashing() as of_source:
+        old_digest = of_source.start(source)
         check_spec_is_ours(outputs)
         written = {name: files.partial(name) for name in names}
         with clock("write"):
@@ -127,7 +128,8 @@ def _publish(
         with clock("verify"):
             grown = read_spec(written[outputs.spec], checkpoint=written[outputs.checkpoint] if folder else None)
             result = open_fitting(written[outputs.checkpoint], grown)
-        with result:
+        with result, Hashing() as of_result:
+            new_digest = of_result.start(result)
             document = {**made.document, "kind": "apply", "outputs": outputs.to_json(), "verification": None}
             with clock("certify"):
                 certificate = certified(made, grown, source, result)
@@ -142,7 +144,7 @@ def _publish(
             with clock("gradients"):
                 document["gradients"] = learning(made.plan, grown, result)
             with clock("digest"):
-                digests = _digests(source, result)
+                digests = old_digest.result(), new_digest.result()
         with clock("sync"):
             (sync_tree if folder else _sync)(written[outputs.checkpoint])
         document["seconds"] = clock.rounded()
@@ -150,14 +152,6 @@ def _publish(
         check_spec_is_ours(outputs)  # again: somebody may have written one in the meantime
         files.commit()
     return ApplyResult(document)
-
-
-def _digests(source: Checkpoint, result: Checkpoint) -> tuple[str, str]:
-    """Both at the same time, for hashing is most of the work that is left."""
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        old = pool.submit(source.digest)
-        new = result.digest()
-        return old.result(), new
 
 
 def _sync(path: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from threading import Event
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,7 @@ class Checkpoint:
     """``__metadata__`` of a safetensors file."""
     loaded: TorchFile | None = field(default=None, repr=False)
     """The object that a torch file holds."""
+    _digest: str | None = field(default=None, init=False, repr=False)
 
     def __enter__(self) -> Checkpoint:
         return self
@@ -135,13 +137,14 @@ class Checkpoint:
             groups.setdefault(root(region), []).append(name)
         return tuple(tuple(group) for group in groups.values() if len(group) > 1)
 
-    def digest(self) -> str:
-        """SHA-256 of the file, in hexadecimal (computed once)."""
+    def digest(self, stop: Event | None = None) -> str:
+        """SHA-256 of the file, in hexadecimal (computed once); :class:`Stopped` soon after ``stop`` is set."""
+        if self._digest is None:
+            self._digest = self._digested(stop)
         return self._digest
 
-    @cached_property
-    def _digest(self) -> str:
-        return digest_of(self.descriptor)
+    def _digested(self, stop: Event | None) -> str:
+        return digest_of(self.descriptor, stop)
 
     @property
     def known_dtypes(self) -> dict[str, str]:
@@ -153,13 +156,19 @@ class Checkpoint:
         return self.state.tensors[self.names[name].raw]
 
 
-def digest_of(descriptor: int) -> str:
+class Stopped(Exception):
+    """Work in another thread was given up, for its result is not wanted any more."""
+
+
+def digest_of(descriptor: int, stop: Event | None = None) -> str:
     """SHA-256 of an open file from its start, in hexadecimal."""
     total = hashlib.sha256()
     at = 0
     while data := os.pread(descriptor, CHUNK, at):
         total.update(data)
         at += len(data)
+        if stop is not None and stop.is_set():
+            raise Stopped
     return total.hexdigest()
 
 

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from ..diagnostics import Diagnostic, Diagnostics, FptError
@@ -38,15 +38,9 @@ class FolderCheckpoint(Checkpoint):
         for contents in self.files.values():
             contents.close()
 
-    @cached_property
-    def digests(self) -> dict[str, str]:
-        """SHA-256 of each weights file, in hexadecimal."""
-        return {name: digest_of(contents.descriptor) for name, contents in self.files.items()}
-
-    @cached_property
-    def _digest(self) -> str:
+    def _digested(self, stop: Event | None) -> str:
         """SHA-256 over the names and digests of the weights files, as ``sha256sum`` lists them."""
-        lines = [f"{digest}  {name}\n" for name, digest in sorted(self.digests.items())]
+        lines = [f"{digest_of(contents.descriptor, stop)}  {name}\n" for name, contents in sorted(self.files.items())]
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
     def part(self, file: str) -> Checkpoint:

@@ -1,0 +1,36 @@
+"""SHA-256 of checkpoints for the receipt, worked out beside the phases that read and write them."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Event
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..checkpoint import Checkpoint
+
+
+class Hashing:
+    """A thread that hashes one checkpoint after the other; it ends before the ``with`` block does.
+
+    When the block is left by an exception, the thread gives up.
+    """
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1)
+        self._stop = Event()
+
+    def __enter__(self) -> Hashing:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self._stop.set()
+        self._pool.shutdown(cancel_futures=True)
+
+    def start(self, checkpoint: Checkpoint) -> Future[str]:
+        """Its digest, some time; the checkpoint has to stay open until then."""
+        return self._pool.submit(checkpoint.digest, self._stop)
