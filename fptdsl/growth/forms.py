@@ -70,8 +70,11 @@ class Mirrored(Form):
         )
 
 
-def widened_layers(inserted: Sequence[Inserted]) -> Iterator[tuple[Request, Node]]:
-    """The layers of ``deepen ... to M`` with M units: by a widening of the identity, or as they were made."""
+def widened_layers(inserted: Sequence[Inserted], diagnostics: Diagnostics) -> Iterator[tuple[Request, Node]]:
+    """The layers of ``deepen ... to M`` with M units: by a widening of the identity, or as they were made.
+
+    A depthwise layer has the width of what comes in: ``to M`` is a fault there.
+    """
     for part in inserted:
         directive = part.unit.request.directive
         if isinstance(directive, syntax.Deepen) and directive.to is not None:
@@ -79,6 +82,13 @@ def widened_layers(inserted: Sequence[Inserted]) -> Iterator[tuple[Request, Node
             for node in layers[:1] if part.method.sets_width else layers:
                 if written(node) is not None:
                     yield part.unit.request, node
+                else:
+                    diagnostics.add(
+                        "F323",
+                        f"`{part.unit.target}` is depthwise: a layer inserted behind it is as wide as what comes in",
+                        part.unit.request.span,
+                        hint="leave `to` out, or widen the layer before it",
+                    )
 
 
 def forms(inserted: Sequence[Inserted], widths: Widths, diagnostics: Diagnostics) -> dict[Space, Form]:

@@ -94,7 +94,8 @@ def start_as_identity(draft: Draft) -> None:
 def settle_widths(draft: Draft) -> None:
     """Tie closure and conflicts: the new size of every Space."""
     assert draft.middle is not None
-    draft.widths = solve(draft.middle, draft.requests.widen, widened_layers(draft.inserted), draft.diagnostics)
+    inserted = list(widened_layers(draft.inserted, draft.diagnostics))
+    draft.widths = solve(draft.middle, draft.requests.widen, inserted, draft.diagnostics)
     draft.forms = forms(draft.inserted, draft.widths, draft.diagnostics)
 
 

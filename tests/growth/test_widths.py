@@ -135,6 +135,18 @@ def test_a_pattern_passes_over_what_cannot_grow() -> None:
     assert "linear" in {skipped.path for skipped in plan.skipped}
 
 
+def test_a_depthwise_layer_takes_no_width_of_its_own(tmp_path: Path) -> None:
+    spec = tmp_path / "depthwise.fpt"
+    spec.write_text(
+        "model M { input x: float[3, 8, 8]; a: conv2d(4, 1); relu; dw: conv2d(4, 3, padding=1, groups=4); relu\n"
+        "global_avgpool; c: linear(2) }"
+    )
+    assert plan_of(str(spec), "deepen dw by 1").new.tensors["dw_1.weight"].shape == (4, 1, 3, 3)
+    with pytest.raises(FptError) as caught:
+        plan_of(str(spec), "deepen dw by 1 to 8")
+    assert "is depthwise" in caught.value.diagnostics[0].message
+
+
 def test_several_repeats_are_deepened_each() -> None:
     plan = plan_of(CIFAR, "deepen layer1, layer2, layer3 by 1")
     assert {"layer1.3.conv1.weight", "layer2.3.conv1.weight", "layer3.3.conv1.weight"} <= set(plan.new.tensors)
