@@ -9,6 +9,7 @@ from typing import Any
 from ..architecture.graph import Graph
 from ..architecture.terms import Space
 from ..diagnostics import Diagnostics
+from .demands import Widths
 from .facts import Facts, gather
 from .forms import Form
 from .methods import AUTOMATIC, WIDENING, Illegal, Method
@@ -16,7 +17,6 @@ from .plan import Exactness
 from .random import Stream
 from .recipe import Table
 from .requests import Request
-from .widths import Widths
 
 
 @dataclass(frozen=True)

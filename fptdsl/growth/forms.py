@@ -11,13 +11,14 @@ from ..architecture.ops import OPERATIONS
 from ..architecture.terms import Space
 from ..diagnostics import Diagnostics
 from ..language import syntax
+from .demands import Widths
 from .facts import gather
+from .groups import written
 from .identity import Mirror
 from .methods.base import donors
 from .random import Stream
 from .recipe import Table
 from .requests import Request
-from .widths import Widths, written
 
 if TYPE_CHECKING:
     from .insertions import Inserted

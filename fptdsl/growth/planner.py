@@ -21,6 +21,7 @@ from ..language import syntax
 from ..language.directives import section_seed
 from .choice import Choice, choose
 from .deepen import Deepened, deepen
+from .demands import Widths
 from .digest import spec_digest
 from .forms import Form, check_mirrors, forms, widened_layers
 from .identity import Statistics
@@ -33,7 +34,7 @@ from .requirements import check_requirements
 from .reshape import Reshaped, factorises, reshape
 from .steps import make_steps
 from .unread import check_read
-from .widths import Widths, solve
+from .widths import solve
 
 
 @dataclass

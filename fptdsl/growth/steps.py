@@ -11,11 +11,12 @@ from ..architecture.terms import Space, size, spaces
 from ..language import syntax
 from .choice import Choice
 from .deepening import net2net, r2r
+from .demands import Widths
+from .groups import Group, groups
 from .insertions import Inserted
 from .plan import ORDER, Step, Tie
 from .requests import Request
 from .reshape import Edit
-from .widths import Group, Widths, groups
 
 LEARNING_RATE = {
     "net2net": net2net.LEARNING_RATE,

@@ -6,7 +6,7 @@ from random import Random
 
 from fptdsl.architecture.graph import Graph
 from fptdsl.architecture.ops import OPERATIONS
-from fptdsl.growth.widths import groups
+from fptdsl.growth.groups import groups
 
 ACTIVATIONS = ("relu", "relu", "relu", "relu6", "leaky_relu", "gelu", "silu", "tanh", "sigmoid", "hardswish", "elu")
 METHODS = (

@@ -17,7 +17,7 @@ from fptdsl.architecture.ops import OPERATIONS
 from fptdsl.architecture.ops.fields import per_axis
 from fptdsl.architecture.terms import Cat, Prod, Space, Term, resolve, spaces
 from fptdsl.architecture.tree import Layer, Scope, Tree
-from fptdsl.growth.widths import Group, groups
+from fptdsl.growth.groups import Group, groups
 
 STEPS = 1
 
