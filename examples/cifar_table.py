@@ -30,6 +30,17 @@ RESNET_GROWTHS = (
     "widen layer1.*.conv1 to 24",
     "widen * by 1.5x using net2net; deepen layer1.0.conv1 by 1",
 )
+FAMILIES = (
+    "widen layer1 to 24 using net2net",
+    "widen layer1 to 24 using r2r",
+    "deepen layer3 by 2 using r2r",
+    "deepen layer1.*.conv1 by 1 using netmorph",
+    "deepen layer2.1.conv1 by 1 using netmorph(activation=paired)",
+    "deepen linear by 1 using netmorph(factor=true)",
+    "enlarge layer1.*.conv1 kernel_size to 5; branch layer2.*.conv2 into 2",
+)
+"""Every other family of transforms, on one of the networks."""
+
 MNIST_GROWTHS = ("widen * by 1.5x", "widen cnn.conv[0] to 48 using net2net; deepen cnn.fc[1] by 1")
 
 
@@ -42,7 +53,7 @@ class Case(NamedTuple):
 
 
 CASES = (
-    Case("ResNet-20", HERE / "cifar/resnet20.fpt", "resnet20-12fca82f.th", cifar_test, RESNET_GROWTHS),
+    Case("ResNet-20", HERE / "cifar/resnet20.fpt", "resnet20-12fca82f.th", cifar_test, (*RESNET_GROWTHS, *FAMILIES)),
     Case("ResNet-32", HERE / "cifar/resnet32.fpt", "resnet32-d509ac18.th", cifar_test, RESNET_GROWTHS),
     Case("MNIST, first", HERE / "mnist/mnist_bacon.fpt", "mnist_cnn_bn_bacon.pt", mnist_test, MNIST_GROWTHS),
     Case("MNIST, second", HERE / "mnist/mnist_bacon_second.fpt", "mnist_cnn_bn_bacon.pt", mnist_test, MNIST_GROWTHS),
