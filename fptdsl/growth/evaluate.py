@@ -18,7 +18,7 @@ from .random import Stream, symmetric
 from .recipe import Recipe, Solve, Source
 from .source import CHUNK_BYTES, Weights, deviation
 from .starts import solved, start_rows
-from .stored_rows import copied_rows, stored_rows
+from .stored_rows import copied_rows, span, stored_rows
 
 
 class Evaluator:
@@ -188,7 +188,8 @@ class Evaluator:
             if found is None or found[0] != key:
                 found = self._solved = key, solved(recipe.start, self.source, dtype, self.seed)
             return np.asarray(found[1][rows])
-        return start_rows(recipe.start, rows, self.source, dtype, Stream(self.seed, tensor.name, "start"))
+        stream = Stream(self.seed, tensor.name, "start")
+        return start_rows(recipe.start, rows, self.source, dtype, stream, self._measured)
 
     def _apply(
         self,
@@ -221,10 +222,10 @@ class Evaluator:
             def widened(old: Ints) -> Float64:
                 return self._widened(tensor, maps, roles, old, old, old_rows, deviation, dtype)
 
-            grown[new] = self._fresh_rows(
+            grown[span(np.flatnonzero(new))] = self._fresh_rows(
                 tensor, recipe, first, needed[new], tail, roles[0], deviation, old_rows, widened
             )
-        result = grown[back]
+        result = grown if len(back) == len(grown) and (np.diff(back) == 1).all() else grown[back]
         _multiply(result, recipe, first, rows, roles[0])
         self._add_noise(result, tensor, recipe, first, rows, representative, deviation)
         return result
@@ -272,8 +273,11 @@ class Evaluator:
         if recipe.init == "kernel":
             length = int(np.prod(tail, dtype=np.int64))
             draws = Stream(self.seed, tensor.name, "fresh").uniform_rows(positions, length).reshape(shape)
-            values = symmetric(draws, deviation) * first.scale[positions].reshape(column)
-            return np.where(zeroed.reshape(column), 0.0, values) if role == "writes" else values
+            values = symmetric(draws, deviation)
+            values *= first.scale[positions].reshape(column)
+            if role == "writes" and zeroed.any():
+                values[zeroed] = 0.0
+            return values
         return np.zeros(shape)
 
     def _add_noise(
@@ -305,9 +309,13 @@ class Evaluator:
         if like is None:
             shape = getattr(start, "shape", (1,))
             return float(1.0 / np.sqrt(max(1, int(np.prod(shape[1:], dtype=np.int64)))))
-        if like not in self._deviations:
-            self._deviations[like] = deviation(self.source, like)
-        return self._deviations[like]
+        return self._measured(like)
+
+    def _measured(self, name: str) -> float:
+        """The standard deviation of an old tensor, read once."""
+        if name not in self._deviations:
+            self._deviations[name] = deviation(self.source, name)
+        return self._deviations[name]
 
 
 def _along(

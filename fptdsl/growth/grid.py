@@ -40,12 +40,34 @@ def widen_raw(raw: Raw, dtype: str) -> Float64:
 def store(values: Float64, dtype: str) -> Raw:
     """Float64 values rounded once (to nearest, ties to even) to raw values of ``dtype``."""
     if dtype == "bfloat16":
-        step = ulp(values, dtype)
-        rounded = (np.rint(values / step) * step).astype(np.float32)
-        return (rounded.view(np.uint32) >> 16).astype(np.uint16)
+        return _bfloat16(np.asarray(values, dtype=np.float64))
     if dtype in NUMPY:
         return values.astype(NUMPY[dtype])
     return np.rint(values).astype(dtype)
+
+
+def _bfloat16(values: Float64) -> Raw:
+    """The bits of the nearest bfloat16 values, by way of float32, whose upper half they are.
+
+    Rounding twice is rounding once, except where float32 lands half way between two neighbours: there the
+    float64 value says to which side it was (subnormal values and overflow included).
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        single = values.astype(np.float32)
+        total = single.sum(dtype=np.float32)
+    bits = single.view(np.uint32)
+    upper = bits >> np.uint32(16)
+    rounded = bits + np.uint32(0x7FFF)
+    rounded += upper & np.uint32(1)
+    rounded >>= np.uint32(16)
+    half_way = np.flatnonzero(bits.astype(np.uint16) == 0x8000)
+    if len(half_way):
+        above = np.abs(values.reshape(-1)[half_way]) - np.abs(single.reshape(-1)[half_way].astype(np.float64))
+        flat, low = rounded.reshape(-1), upper.reshape(-1)[half_way]
+        flat[half_way] = np.where(above == 0, flat[half_way], low + (above > 0))
+    if np.isnan(total):
+        rounded[np.isnan(single)] = 0x7FC0  # a sum carries into the sign of some
+    return np.asarray(rounded.astype(np.uint16))
 
 
 def snap(values: Float64, step: Float64) -> Float64:

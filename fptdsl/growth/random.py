@@ -24,20 +24,23 @@ class Stream:
         digest = hashlib.sha256("\0".join((str(seed), *words)).encode()).digest()
         self.key = np.frombuffer(digest[:16], dtype=np.uint64)
 
-    def _block(self, number: int) -> Float64:
+    def _block(self, number: int, out: Float64) -> None:
         counter = np.array([0, 0, number, 0], dtype=np.uint64)
-        return np.random.Generator(np.random.Philox(key=self.key, counter=counter)).random(BLOCK)
+        np.random.Generator(np.random.Philox(key=self.key, counter=counter)).random(out=out)
 
     def uniform(self, start: int, stop: int) -> Float64:
         """Values number ``start`` to ``stop`` (excluded), uniform in [0, 1)."""
         first, last = start // BLOCK, -(-stop // BLOCK)
         values = np.empty((last - first, BLOCK))
         for row in range(last - first):
-            values[row] = self._block(first + row)
+            self._block(first + row, values[row])
         return values.reshape(-1)[start - first * BLOCK : stop - first * BLOCK]
 
     def uniform_rows(self, rows: np.ndarray, length: int) -> Float64:
         """``[len(rows), length]``: row ``r`` holds values ``r*length`` to ``(r+1)*length``."""
+        if len(rows) and int(rows[-1]) - int(rows[0]) + 1 == len(rows) and bool((np.diff(rows) == 1).all()):
+            first = int(rows[0])
+            return self.uniform(first * length, (first + len(rows)) * length).reshape(-1, length)
         values = np.empty((len(rows), length))
         position = 0
         while position < len(rows):
@@ -56,4 +59,7 @@ class Stream:
 
 def symmetric(uniform: Float64, deviation: float) -> Float64:
     """Uniform values in [0, 1) as uniform values around 0 with that standard deviation (W-3)."""
-    return np.asarray((uniform * 2.0 - 1.0) * (np.sqrt(3.0) * deviation), dtype=np.float64)
+    values = uniform * 2.0
+    values -= 1.0
+    values *= np.sqrt(3.0) * deviation
+    return values

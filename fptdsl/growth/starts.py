@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import erf
 
 import numpy as np
@@ -10,11 +11,21 @@ from .factorise import factor
 from .grid import Float64, identity_norm, snap, store, ulp, widen_raw
 from .random import Stream, symmetric
 from .recipe import Constant, Cycle, Dirac, Embed, Fresh, IdentityNorm, Share, Solve, Source, Start
-from .source import Weights, deviation
+from .source import Weights
 
 
-def start_rows(start: Start, rows: np.ndarray, source: Weights, dtype: str | None, stream: Stream) -> Float64:
-    """Rows ``rows`` (axis 0) of the start, in float64; ``dtype`` is the grid, None for no grid."""
+def start_rows(
+    start: Start,
+    rows: np.ndarray,
+    source: Weights,
+    dtype: str | None,
+    stream: Stream,
+    measure: Callable[[str], float],
+) -> Float64:
+    """Rows ``rows`` (axis 0) of the start, in float64; ``dtype`` is the grid, None for no grid.
+
+    ``measure`` gives the standard deviation of an old tensor.
+    """
     if isinstance(start, Source):
         return _old(start.name, rows, source)
     if isinstance(start, Embed):
@@ -30,7 +41,7 @@ def start_rows(start: Start, rows: np.ndarray, source: Weights, dtype: str | Non
     if isinstance(start, Dirac):
         return _dirac(start, rows, stream)
     if isinstance(start, Fresh):
-        return _fresh(start, rows, source, stream)
+        return _fresh(start, rows, stream, measure)
     return np.asarray(_identity_norm(start, source, dtype)[rows])
 
 
@@ -74,9 +85,9 @@ def _dirac(start: Dirac, rows: np.ndarray, stream: Stream) -> Float64:
     return values
 
 
-def _fresh(start: Fresh, rows: np.ndarray, source: Weights, stream: Stream) -> Float64:
+def _fresh(start: Fresh, rows: np.ndarray, stream: Stream, measure: Callable[[str], float]) -> Float64:
     length = int(np.prod(start.shape[1:], dtype=np.int64))
-    sigma = deviation(source, start.like) if start.like else float(1.0 / np.sqrt(max(length, 1)))
+    sigma = measure(start.like) if start.like else float(1.0 / np.sqrt(max(length, 1)))
     draws = stream.uniform_rows(rows, length).reshape(len(rows), *start.shape[1:])
     return symmetric(draws, sigma)
 
