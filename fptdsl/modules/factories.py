@@ -14,6 +14,7 @@ from torch import fx, nn
 
 from ..architecture.graph import Node
 from ..architecture.ops.fields import per_axis
+from .functions import FUNCTIONS, softmax_dim
 
 Factory = Callable[[Node], nn.Module]
 
@@ -63,8 +64,6 @@ def _stochastic_depth(node: Node) -> nn.Module:
 
 def _parametric(node: Node) -> nn.Module:
     """``lerp(f(x), x, weight)``, which is ``x`` to the bit where the weight is 1."""
-    from .functions import FUNCTIONS
-
     args: Any = node.args
     root = nn.Module()
     root.register_parameter("weight", nn.Parameter(torch.full((1,), float(args.init))))
@@ -88,12 +87,6 @@ def _pool_to(layer: type[nn.Module]) -> Factory:
 
 def _softmax(layer: type[nn.Module]) -> Factory:
     return lambda node: layer(dim=softmax_dim(node))
-
-
-def softmax_dim(node: Node) -> int:
-    """The axis of a softmax with the batch counted; the channels where none is given."""
-    dim: int | None = node.args.dim  # type: ignore[attr-defined]
-    return 1 if dim is None else dim
 
 
 MODULES: dict[str, Factory] = {

@@ -19,7 +19,6 @@ from ..architecture.graph import Node
 from ..architecture.ops.fields import per_axis
 from . import attention
 from .calls import Call, Inputs
-from .factories import softmax_dim
 
 Writer = Callable[[Call, Node, Inputs], fx.Node]
 
@@ -76,6 +75,12 @@ def _transpose(call: Call, node: Node, inputs: Inputs) -> fx.Node:
 def _select(call: Call, node: Node, inputs: Inputs) -> fx.Node:
     args: Any = node.args
     return call(torch.select, inputs[0], args.dim, args.index)
+
+
+def softmax_dim(node: Node) -> int:
+    """The axis of a softmax with the batch counted; the channels where none is given."""
+    dim: int | None = node.args.dim  # type: ignore[attr-defined]
+    return 1 if dim is None else dim
 
 
 def _softmax(function: Callable[..., Any]) -> Writer:
