@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..diagnostics import Diagnostic, FptError
-from .folders import RECEIPT
+from .folders import RECEIPT, is_configured
 from .reading import Spec, read_spec
 from .results import PlanResult, VerificationFailed
 
@@ -75,7 +75,8 @@ def _remade(old_spec: str | Path, old: Spec, new: Spec, path: Path) -> tuple[Pla
         read = read_spec(
             old_spec, model=given["model"], grow=given["grow"], settings=given["settings"], checkpoint=folder
         )
-        plan = make_plan(read.network, read.graph, read.document.grows, seed=seed)
+        configured = is_configured(read, folder=path.name == RECEIPT)
+        plan = make_plan(read.network, read.graph, read.document.grows, seed=seed, configured=configured)
     except FileNotFoundError:
         return None, f"no plan beside the file (no receipt {path.name}), so it is not known which unit is which"
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -120,11 +120,17 @@ def config_change(read: Spec, plan: Plan, source: Checkpoint) -> tuple[dict[str,
             raise FptError(Diagnostic("F454", message, hint=hint, path=str(config.path)))
         values = config.values
         change = grown_config(
-            read.document, read.network, plan.network, values, path=str(config.path), weights=_weights(source)
+            read.document, read.network, plan.new, values, path=str(config.path), weights=_weights(source)
         )
         fields = [{"field": n, "old": values.get(n), "new": v} for n, v in change.values.items()]
         warnings += change.warnings
     return {"path": str(config.path), "fields": fields}, warnings
+
+
+def is_configured(read: Spec, folder: bool) -> bool:
+    """Whether what grows from a spec must be what the fields of the configuration in its folder say."""
+    model = read.document.model
+    return folder and read.config is not None and model is not None and model.from_config
 
 
 def _weights(source: FolderCheckpoint) -> str:

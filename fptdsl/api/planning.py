@@ -87,12 +87,20 @@ def planned(
     from ..architecture.collector import paused
     from ..growth import make_plan
     from ..growth.document import document
-    from .folders import config_change
+    from .folders import config_change, is_configured
     from .opening import facts
 
     config = None
+    configured = source is not None and is_configured(read, folder=source.path.is_dir())
     with paused():
-        made = make_plan(read.network, read.graph, read.document.grows, seed=seed or 0, statistics=statistics)
+        made = make_plan(
+            read.network,
+            read.graph,
+            read.document.grows,
+            seed=seed or 0,
+            statistics=statistics,
+            configured=configured,
+        )
         drawn = document(made, None if source is None else source.known_dtypes)
     if source is not None:
         drawn["warnings"] += [warning.message for warning in source.warnings]

@@ -49,7 +49,7 @@ def choose(
             continue
         request = widths.asked.get(space)
         fact = facts.get(space) or Facts(space)
-        method, options, refused = _method(fact, new, request, diagnostics)
+        method, options, refused = _method(fact, new, request, space in widths.causes, diagnostics)
         if method is None:
             continue
         stream = Stream(seed, "table", names[space])
@@ -70,10 +70,18 @@ def space_names(grown: Iterable[Space]) -> dict[Space, str]:
 
 
 def _method(
-    fact: Facts, new: int, request: Request | None, diagnostics: Diagnostics
+    fact: Facts, new: int, request: Request | None, derived: bool, diagnostics: Diagnostics
 ) -> tuple[Method | None, Mapping[str, Any], str]:
-    """The method, its options, and why an earlier one of the automatic choice was passed over."""
+    """The method, its options, and why an earlier one of the automatic choice was passed over.
+
+    ``derived``: the units grow by a field of a configuration, so that the method asked for is taken where it is
+    legal, and the automatic choice elsewhere.
+    """
     asked = request.method if request is not None and request.method is not None else None
+    if derived and asked is not None and asked.kind == "widen":
+        like = WIDENING.get(asked.name)
+        if like is not None and like.illegal(fact, new, asked.mapping) is not None:
+            asked = None
     if asked is not None and asked.kind != "widen":
         # A width that came with an insertion: the method of the same name, where there is one.
         like = WIDENING.get(asked.name)

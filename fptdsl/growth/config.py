@@ -6,19 +6,21 @@ spec is elaborated with them and must be the grown network.  Growth for which th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..architecture.digest import same
 from ..architecture.elaborate import elaborate
+from ..architecture.graph import Graph
 from ..architecture.parameters import config_field
 from ..architecture.tree import Network
 from ..diagnostics import Diagnostic, FptError
 from ..language import syntax
 from ..language.document import Document
 from .config_lists import grown_lists
+from .config_sites import sites, stated_values
 from .respell import model_values
 from .respell.expressions import UNKNOWN, alike, value
 from .respell.slots import Unspellable
@@ -33,9 +35,9 @@ class ConfigChange:
 
 
 def grown_config(
-    document: Document, old: Network, grown: Network, config: Mapping[str, Any], *, path: str, weights: str
+    document: Document, old: Network, grown: Graph, config: Mapping[str, Any], *, path: str, weights: str
 ) -> ConfigChange:
-    """The fields that make ``document`` the grown network.
+    """The fields that make ``document`` the grown network, whose graph is ``grown``.
 
     ``config`` are the fields by name before growth, ``old`` the network that they give (with what the user set
     besides, which comes into the new fields too), ``path`` the file's name in messages, ``weights`` what can be given
@@ -49,27 +51,36 @@ def grown_config(
         raise _inexpressible(path, weights, difference, values)
     asked = {param.name for param in document.model.params}
     others = {name: field for name, field in config.items() if name not in asked}
-    lists = grown_lists(others, old, grown, path=path)
+    lists = grown_lists(others, old, grown.network, path=path)
     return ConfigChange({**values, **lists.values}, lists.warnings)
 
 
 def _fitting(
-    document: Document, old: Network, grown: Network, config: Mapping[str, Any]
+    document: Document, old: Network, grown: Graph, config: Mapping[str, Any]
 ) -> tuple[dict[str, Any], str | None]:
     """The fields that change, and None; where nothing fits, the nearest and what differs."""
     assert document.model is not None
     first: tuple[dict[str, Any], str | None] | None = None
-    for follow in (False, True):
-        wanted = dict(old.frame.values)
-        with suppress(Unspellable):
-            wanted.update(model_values(document, old, grown, follow=follow))
+    for wanted in _candidates(document, old, grown):
         values = _changed_fields(document.model, config, wanted)
-        difference = _difference(document, {**config, **values}, grown)
+        difference = _difference(document, {**config, **values}, grown.network)
         if difference is None:
             return values, None
         first = first or (values, difference)
     assert first is not None
     return first
+
+
+def _candidates(document: Document, old: Network, grown: Graph) -> Iterator[dict[str, Any]]:
+    """Values of all parameters: as the grown spec would have them, and by every size that the spec states."""
+    wanted: dict[str, Any] = {}
+    for follow in (False, True):
+        wanted = dict(old.frame.values)
+        with suppress(Unspellable):
+            wanted.update(model_values(document, old, grown.network, follow=follow))
+        yield wanted
+    stated = stated_values(sites(grown), old.frame.values)
+    yield {**wanted, **{name: each.value for name, each in stated.items()}}
 
 
 def _changed_fields(model: syntax.Model, config: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,7 +111,7 @@ def _difference(document: Document, config: Mapping[str, Any], grown: Network) -
     try:
         return same(elaborate(replace(document, model_args=()), config=config), grown)
     except FptError as fault:
-        return "; ".join(item.message for item in fault.diagnostics)
+        return "; ".join(item.message.removeprefix("`refuse`: ") for item in fault.diagnostics)
 
 
 def _inexpressible(path: str, weights: str, difference: str, values: Mapping[str, Any]) -> FptError:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cached_property
+from math import gcd
 
 from ..architecture.graph import Graph, Region
 from ..architecture.terms import Cat, Prod, Space, Term, resolve, spaces
+
+ROUNDED = 64
+"""How many sizes above the one asked for are tried."""
 
 
 class Indivisible(Exception):
@@ -50,6 +55,47 @@ class Sizes:
         except (Indivisible, Contradiction):
             self.new = taken
             raise
+
+    def grow_at_least(self, term: Term, wanted: int, region: Region | None) -> None:
+        """Make ``term`` ``wanted`` units large, or a little larger: whole groups, and heads of the size that they have.
+
+        Raises Indivisible or Contradiction; nothing is changed then.
+        """
+        taken, term = dict(self.new), resolve(term)
+        heads = {leaf for leaf in spaces(term) if leaf in self._inside_heads and self._beside_free(leaf, term)}
+        try:
+            self.grow(term, wanted, region)
+            if not heads & (self.new.keys() - taken.keys()):
+                return
+            fault: Indivisible | None = None
+        except Indivisible as indivisible:
+            fault = indivisible
+        self.new = dict(taken)
+        step = self._step(term, region)
+        for size in range(-(-wanted // step) * step, wanted + ROUNDED * step, step):
+            try:
+                self.grow(term, size, region)
+            except Indivisible:
+                continue
+            if not heads & (self.new.keys() - taken.keys()):
+                return
+            self.new = dict(taken)
+        raise fault or Indivisible("its heads would have to grow, not their number")
+
+    @cached_property
+    def _inside_heads(self) -> set[Space]:
+        """The units of one head."""
+        return {leaf for node in self.graph.nodes if node.op == "split_heads" for leaf in spaces(node.output.axes[-1])}
+
+    def _beside_free(self, inner: Space, term: Term) -> bool:
+        """Whether something else of a product can grow in place of the units of one head."""
+        return any(leaf is not inner and leaf not in self._inside_heads and self._free(leaf) for leaf in spaces(term))
+
+    def _step(self, term: Term, region: Region | None) -> int:
+        """The units of which a term takes whole multiples, as far as its parts do not share any."""
+        if isinstance(term, Cat):
+            return gcd(*(self._quantum(part) * n for part, n in Counter(self._takers(term, region)).items())) or 1
+        return self._quantum(term)
 
     def _grow(self, term: Term, wanted: int, region: Region | None) -> None:
         current = self.size(term)

@@ -20,6 +20,7 @@ from ..diagnostics import Diagnostics
 from ..language import syntax
 from ..language.directives import section_seed
 from .choice import Choice, choose
+from .config_ties import follow_config
 from .deepen import Deepened, deepen
 from .demands import Widths
 from .digest import spec_digest
@@ -46,6 +47,7 @@ class Draft:
     grows: tuple[syntax.Grow, ...]
     seed: int
     statistics: Statistics | None = None
+    configured: bool = False
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
     requests: Requests = field(default_factory=Requests)
     deepened: Deepened | None = None
@@ -97,6 +99,8 @@ def settle_widths(draft: Draft) -> None:
     assert draft.middle is not None
     inserted = list(widened_layers(draft.inserted, draft.diagnostics))
     draft.widths = solve(draft.middle, draft.requests.widen, inserted, draft.diagnostics)
+    if draft.configured and not draft.diagnostics.errors:
+        follow_config(draft.middle, draft.network, draft.widths, draft.diagnostics)
     draft.forms = forms(draft.inserted, draft.widths, draft.diagnostics)
 
 
@@ -163,17 +167,19 @@ def make_plan(
     *,
     seed: int = 0,
     statistics: Statistics | None = None,
+    configured: bool = False,
 ) -> Plan:
     """The plan of all directives together.
 
     ``statistics`` are mean and variance per channel of values of the old network on the user's data, by the
-    names of the graph's nodes and inputs (``--calibrate``).
+    names of the graph's nodes and inputs (``--calibrate``).  ``configured``: the grown network must be what the
+    fields of a configuration say, so that sizes that come from one field grow together.
 
     Raises :class:`FptError` with every fault of the directives: paths that match nothing, shrinking,
     frozen units, contradictory widths, methods that are not legal where they are asked for.
     """
     drawn = seed or next((s for s in map(section_seed, grows) if s is not None), 0)
-    draft = Draft(network, graph, tuple(grows), drawn, statistics)
+    draft = Draft(network, graph, tuple(grows), drawn, statistics, configured)
     with paused():
         for step in PASSES:
             step(draft)

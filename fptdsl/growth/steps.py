@@ -191,6 +191,9 @@ def _widen_step(
     asked: list[Group] = []
     ties: list[Group] = []
     for group in grew:
+        if set(spaces(group.term)) & set(chosen) <= set(widths.causes):
+            ties.append(group)
+            continue
         within = [node.name for node in group.writers if _is_inside(node.name, targets)]
         (asked if within or not targets else ties).append(group)
         outside = [node.name for node in group.writers if not _is_inside(node.name, targets)]
@@ -204,7 +207,9 @@ def _widen_step(
         kind="widen",
         directive=request.text,
         target=", ".join(targets) or "*",
-        summary=", ".join(_few([f"{_place(g)} {size(g.term)} -> {widths.sizes.size(g.term)}" for g in asked], 4)),
+        summary=", ".join(
+            _few([f"{_place(g)} {size(g.term)} -> {widths.sizes.size(g.term)}" for g in asked or ties], 4)
+        ),
         method=method,
         exactness=max((c.exactness for c in chosen.values()), key=ORDER.index),
         why=first.why,
@@ -224,6 +229,8 @@ def _place(group: Group) -> str:
 
 def _tie(group: Group, grown: set[Space], widths: Widths) -> Tie:
     leaf = next(space for space in spaces(group.term) if space in grown)
+    if leaf in widths.causes:
+        return Tie(_place(group), size(group.term), widths.sizes.size(group.term), widths.causes[leaf])
     here = {node.name.rpartition(".")[0] for node in group.writers}
     near = [cause for cause in leaf.causes if any(cause.startswith(parent) for parent in here if parent)]
     cause = (near or leaf.causes or [leaf.home])[0]

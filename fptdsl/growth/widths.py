@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from ..architecture.graph import Graph, Node
 from ..architecture.terms import Space, spaces
 from ..diagnostics import Diagnostics, Note
+from ..language import syntax
 from .demands import INSERTED, Demand, Widths, directive_demands, inserted_demands
 from .distribute import Contradiction, Indivisible, Sizes
 from .groups import Group, groups, signature, written
@@ -103,7 +104,8 @@ def _settle(demand: Demand, widths: Widths, diagnostics: Diagnostics) -> None:
         return
     before = set(sizes.new)
     try:
-        sizes.grow(term, demand.wanted, demand.region)
+        grow = sizes.grow_at_least if _is_proportion(demand.request) else sizes.grow
+        grow(term, demand.wanted, demand.region)
     except Indivisible as fault:
         diagnostics.add(
             "F306",
@@ -119,6 +121,11 @@ def _settle(demand: Demand, widths: Widths, diagnostics: Diagnostics) -> None:
         )
     for leaf in set(sizes.new) - before:
         widths.asked[leaf] = demand.request
+
+
+def _is_proportion(request: Request) -> bool:
+    """Whether ``by 1.5x`` was asked for, which is rounded up."""
+    return isinstance(request.directive, syntax.Widen) and request.directive.amount.kind == "factor"
 
 
 def _follow_templates(

@@ -19,6 +19,7 @@ from .pointwise import POINTWISE
 from .pools import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
 from .positions import ClassToken, FullLike, Positions, PositionTable, RelativePositionBias
 from .recurrent import GRU, LSTM
+from .refuse import Refuse
 from .reordering import Mean, Permute, Select, Transpose
 from .response_norm import LocalResponseNorm
 from .rotary import Rotary
@@ -42,6 +43,7 @@ _ALL: tuple[type[Operation], ...] = (
     SplitHeads, Rotary, Attention, RelativePositionBias,
     Positions, FullLike, ClassToken, PositionTable, TiedLinear,
     *POINTWISE, Parametric, Maxout, Softmax, LogSoftmax, Dropout, Dropout2d, StochasticDepth,
+    Refuse,
 )  # fmt: skip
 
 OPERATIONS: dict[str, type[Operation]] = {operation.name: operation for operation in _ALL}

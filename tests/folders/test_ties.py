@@ -1,0 +1,130 @@
+"""Sizes that a family's configuration derives from one another grow together, and the plan says why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("transformers")
+
+import fptdsl
+from fptdsl.diagnostics import FptError
+
+from . import family
+from .stock import Stock
+
+CAUSE = "`n_embd` of config.json"
+
+
+@pytest.mark.parametrize("grow", ["widen transformer.wte to 36", "widen transformer.h.*.attn heads to 6"])
+def test_heads_and_stream_of_gpt2_are_tied(grow: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    grown = Stock("gpt2", tmp_path, monkeypatch).grow(grow)
+    assert grown.error <= 1e-12
+    assert grown.document["exactness"] == "exact"
+    # The hidden size is written, as it would be derived from the new width otherwise.
+    assert grown.fields == {"n_embd": 36, "n_head": 6, "n_inner": 96}
+    assert {step["method"] for step in grown.document["steps"]} == {"rescale", "netmorph"}
+    tied = {(path, new) for path, new, cause in grown.ties if cause == CAUSE}
+    wanted = {("transformer", 36)} if "heads" in grow else {(f"transformer.h.{n}.attn.c_attn", 108) for n in (0, 1)}
+    assert tied == wanted
+
+
+FAMILIES = {
+    "gpt_neox": ("gpt_neox.embed_in", {"hidden_size": 40, "num_attention_heads": 5}),
+    "opt": (
+        "model.decoder.embed_positions",
+        {"hidden_size": 40, "num_attention_heads": 5, "word_embed_proj_dim": 40},
+    ),
+    "deit": ("deit.embeddings.cls_token", {"hidden_size": 40, "num_attention_heads": 5}),
+    "phi3": ("model.embed_tokens", {"hidden_size": 40, "head_dim": 8}),
+    "t5": ("shared", {"d_model": 40}),
+}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_stream_of_other_families(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, fields = FAMILIES[name]
+    grown = Stock(name, tmp_path, monkeypatch).grow(f"widen {path} to 40")
+    assert grown.error <= 1e-12
+    assert grown.fields == fields
+
+
+@pytest.mark.parametrize(
+    ("name", "grow", "fields"),
+    [
+        ("gpt2", "widen * by 1.3x", {"n_embd": 36, "n_head": 6, "n_inner": 125}),
+        ("phi3", "widen * by 1.5x", {"hidden_size": 48, "intermediate_size": 72, "num_attention_heads": 6,
+                                     "num_key_value_heads": 3}),
+        ("bert", "widen * by 2x", {"hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 8}),
+        ("bert", "widen bert.encoder.layer.*.attention.self heads to 8", {"hidden_size": 64, "num_attention_heads": 8}),
+        ("t5", "widen encoder.block.*.layer.0.SelfAttention num_heads to 6", {"num_heads": 6}),
+    ],
+)  # fmt: skip
+def test_everything_and_heads(
+    name: str, grow: str, fields: dict[str, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grown = Stock(name, tmp_path, monkeypatch).grow(grow)
+    assert grown.error <= 1e-12
+    assert grown.fields == fields
+
+
+REFUSED = [
+    ("gpt2", "widen transformer.wte to 28", "F306", "`n_embd` of config.json cannot be 28", "nearest: 30"),
+    ("gpt2", "widen transformer.wte to 37", "F306", "in groups of 6", "nearest: 36 and 42"),
+    ("gpt2", "widen transformer.h.*.attn heads to 6; widen transformer.wte to 30", "F306", "makes it 36", "ask for 36"),
+    ("gpt2", "widen transformer.h.0.attn heads to 6", "F351", "no fields for this growth", "instead of the folder"),
+    ("llama", "widen model.embed_tokens to 37", "F351", "a multiple of num_attention_heads", "instead of the folder"),
+    ("llama", "widen model.layers.*.self_attn.v_proj to 20", "F306", "inv_freq depends on head_dim", ""),
+]
+
+
+@pytest.mark.parametrize(("name", "grow", "code", "words", "hint"), REFUSED)
+def test_refusals(
+    name: str, grow: str, code: str, words: str, hint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(FptError) as caught:
+        Stock(name, tmp_path, monkeypatch).plan(grow)
+    fault = caught.value.diagnostics[0]
+    assert fault.code == code
+    assert words in fault.message
+    assert hint in (fault.hint or "")
+
+
+def test_the_file_beside_the_configuration_is_not_tied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stock = Stock("gpt2", tmp_path, monkeypatch)
+    plan = fptdsl.plan(stock.spec, stock.folder / "model.safetensors", grow="widen transformer.wte to 28")
+    assert plan.plan.new.tensors["transformer.h.0.attn.c_attn.weight"].shape == (28, 72)
+
+
+DERIVED = """\
+model Derived from config(width, half = width // 2, layers) {
+  input x: float[4]
+  a: linear(width)
+  relu
+  body: repeat layers { up: linear(2 * half); relu; down: linear(width); relu }
+  head: linear(2)
+}
+"""
+
+
+def test_derived_sizes_of_any_family(place: Path) -> None:
+    """A default that refers to another field is a field of its own: written where it would be another."""
+    (place / "derived.fpt").write_text(DERIVED)
+    config = {"width": 6, "layers": 2}
+    tensors = {"a.weight": (6, 4), "a.bias": (6,), "head.weight": (2, 6), "head.bias": (2,)}
+    for n in range(2):
+        tensors |= {f"body.{n}.{k}.weight": (6, 6) for k in ("up", "down")} | {
+            f"body.{n}.{k}.bias": (6,) for k in ("up", "down")
+        }
+    import torch
+
+    family.write(place / "model", config=config, tensors={name: torch.randn(shape) for name, shape in tensors.items()})
+    one = fptdsl.plan("derived.fpt", "model", grow="widen a to 8").document
+    assert {item["field"]: item["new"] for item in one["config"]["fields"]} == {"width": 8, "half": 3}
+    assert {(tie["path"], tie["cause"]) for tie in one["steps"][0]["ties"]} == {
+        ("body.0.down", "`width` of config.json"),
+        ("body.1.down", "`width` of config.json"),
+    }
+    with pytest.raises(FptError):
+        fptdsl.plan("derived.fpt", "model", grow="widen body.1.down to 8; widen a to 6")
