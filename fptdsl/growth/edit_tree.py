@@ -13,12 +13,13 @@ from ..architecture.tree import Environment, Frame, Layer, Network, Origin, Scop
 class Insertions:
     """New nodes by the node after or ``before`` which they go (by id).
 
-    ``first`` go before the first child of a scope.
+    ``first`` go before the first child of a scope, ``shortcut`` to the end of a residual's shortcut.
     """
 
     after: dict[int, list[Tree]] = field(default_factory=dict)
     before: dict[int, list[Tree]] = field(default_factory=dict)
     first: dict[int, list[Tree]] = field(default_factory=dict)
+    shortcut: dict[int, list[Tree]] = field(default_factory=dict)
 
     def add(self, node: Tree, new: list[Tree]) -> None:
         self.after.setdefault(id(node), []).extend(new)
@@ -46,7 +47,7 @@ def insert(network: Network, insertions: Insertions) -> Network:
             inside = tuple(_branch(visit(child), around(child)) for child in node.children)
         else:
             inside = children(node.children)
-        shortcut = children(node.shortcut)
+        shortcut = (*children(node.shortcut), *insertions.shortcut.get(id(node), ()))
         if not first and _same(inside, node.children) and _same(shortcut, node.shortcut):
             return node
         return replace(node, children=(*first, *inside), shortcut=shortcut)

@@ -10,7 +10,7 @@ import numpy as np
 from .axes import MEAN as AVERAGE
 from .axes import AxisMap, Maps
 from .plan import Part
-from .recipe import Constant, Cycle, Dirac, Embed, Fresh, IdentityNorm, Recipe, Share, Solve, Source
+from .recipe import Constant, Cycle, Dirac, Embed, Fresh, IdentityNorm, IdentityShare, Recipe, Share, Solve, Source
 
 OLD, COPY, FRESH, ZERO, PAIR, DONOR = "old", "copy", "fresh", "zero", "pair", "copy of norm"
 MEAN = "mean of the old"
@@ -45,6 +45,8 @@ def _start(recipe: Recipe) -> str:
         return "steps"
     if isinstance(start, Solve):
         return "fresh factor" if start.part == start.drawn else "solved factor"
+    if isinstance(start, IdentityShare):
+        return f"identity, share {start.index + 1} of {start.count}"
     if isinstance(start, Share):
         return f"share {start.index + 1} of {start.count}"
     return OLD

@@ -149,6 +149,15 @@ class Share:
 
 
 @dataclass(frozen=True)
+class IdentityShare:
+    """One of ``count`` equal shares of the identity of a layer, which add up to it on the file's grid (D-12, S-1)."""
+
+    shape: tuple[int, ...]
+    index: int
+    count: int
+
+
+@dataclass(frozen=True)
 class Solve:
     """One of two factors of an old kernel: ``drawn`` is random, the other is solved for (D-10).
 
@@ -166,7 +175,7 @@ class Solve:
         return self.first if self.part == "first" else self.second
 
 
-Start = Union[Source, Constant, Cycle, Dirac, Fresh, IdentityNorm, Embed, Share, Solve]
+Start = Union[Source, Constant, Cycle, Dirac, Fresh, IdentityNorm, IdentityShare, Embed, Share, Solve]
 
 
 @dataclass(frozen=True)

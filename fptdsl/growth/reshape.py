@@ -1,42 +1,30 @@
 """``enlarge``, ``branch`` and factorisation: old layers that get another form (Network Morphism, K-1, D-12, D-10).
 
 All are edits of the tree with new starts for tensors that were there before: a kernel in the middle of a
-larger one, equal shares of a layer that add up to it, or two factors.
+larger one, equal shares of a layer (``branches.py``), or two factors.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from ..architecture.graph import Graph
 from ..architecture.ops import OPERATIONS
 from ..architecture.ops.fields import per_axis
-from ..architecture.tree import Layer, Network, Output, Reuse, Scope, Tree, walk
+from ..architecture.tree import Layer, Network, Scope, Tree, walk
 from ..diagnostics import Diagnostics
 from ..language import syntax
+from .branches import branch_layer, branch_skips, is_reused
 from .deepening import asked_for
 from .deepening.copies import is_activation
 from .deepening.factor import Factor, Split, split
 from .edit_tree import Insertions, Keys, insert, parents, replace_nodes
-from .plan import Exactness
-from .recipe import Constant, Embed, Share, Source, Start
+from .new_form import Edit
+from .recipe import Embed, Source, Start
 from .refusal import Refused
 from .requests import Request
-
-
-@dataclass(frozen=True, eq=False)
-class Edit:
-    """One layer in another form.  ``starts`` gives the start of a tensor by layer, suffix and shape."""
-
-    request: Request
-    target: str
-    layers: tuple[Layer, ...]
-    start: Callable[[int, str, tuple[int, ...]], Start]
-    summary: str
-    why: str
-    exactness: Exactness = "exact"
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,21 +58,30 @@ def reshape(network: Network, old: Graph, requests: Sequence[Request], diagnosti
     around = parents(network) if any(map(factorises, requests)) else {}
     changed: dict[int, Tree] = {}
     before: dict[int, list[Tree]] = {}
+    shortcuts: dict[int, list[Tree]] = {}
     keys = Keys(network)
     edits: list[Edit] = []
     for request in requests:
         for target in request.targets:
             node = by_old.get(target)
+            twice = Refused("F305", f"`{target}` cannot get two new forms at once", "keep one of the two lines")
             try:
                 if not target:
                     raise Refused("F320", "`*` is the whole model, not a layer", "name a layer")
+                directive = request.directive
+                if isinstance(directive, syntax.Branch) and not isinstance(node, Layer):
+                    for residual, instead, edit in branch_skips(request, directive, target, old, network, keys):
+                        if id(residual) in shortcuts:
+                            raise twice
+                        shortcuts[id(residual)] = [instead]
+                        edits.append(edit)
+                    continue
                 if not isinstance(node, Layer) or OPERATIONS[node.op].affine != "map":
                     raise Refused(
                         "F320", f"`{target}` is not a layer with a kernel", "name a convolution or a linear layer"
                     )
                 if id(node) in changed:
-                    raise Refused("F305", f"`{target}` cannot get two new forms at once", "keep one of the two lines")
-                directive = request.directive
+                    raise twice
                 tree: Tree
                 if isinstance(directive, syntax.Deepen):
                     parts = _factorise(request, directive, target, node, around[id(node)], old, network, keys)
@@ -96,12 +93,13 @@ def reshape(network: Network, old: Graph, requests: Sequence[Request], diagnosti
                     tree, edit = _enlarge(request, directive, target, node)
                 else:
                     assert isinstance(directive, syntax.Branch)
-                    tree, edit = _branch(request, directive, target, node, keys, network)
+                    tree, edit = branch_layer(request, directive, target, node, keys, network)
                 changed[id(node)] = tree
                 edits.append(edit)
             except Refused as refused:
                 diagnostics.add(refused.code, str(refused), request.span, hint=refused.hint)
-    network = insert(network, Insertions(before=before)) if before else network
+    if before or shortcuts:
+        network = insert(network, Insertions(before=before, shortcut=shortcuts))
     return Reshaped(replace_nodes(network, changed) if changed else network, tuple(edits))
 
 
@@ -165,7 +163,7 @@ def _factorise(
     scope, siblings, position = around
     if directive.by > 1:
         raise Refused("F323", "`factor=true` makes two layers of one", "`by 1`; grow again for a third factor")
-    if _reused(layer, network):
+    if is_reused(layer, network):
         raise Refused("F320", f"`{target}` is used again by `reuse`, so it cannot become two layers")
     if scope is not None and scope.kind == "repeat":
         raise Refused("F320", f"`{target}` is numbered by a `repeat`, which has no room for a second layer")
@@ -190,65 +188,6 @@ def _factorise(
     kernel = request.method.mapping.get("kernel") if request.method is not None else None
     assert follows is None or isinstance(follows, Layer)
     return split(layer, target, inputs, directive.to, kernel, follows, names)
-
-
-def _reused(layer: Layer, network: Network) -> bool:
-    return any(isinstance(node, Reuse) and node.target == layer.key for _, node in walk(network))
-
-
-# --- branch ----------------------------------------------------------------------------------------
-
-
-def _branch(
-    request: Request,
-    directive: syntax.Branch,
-    target: str,
-    layer: Layer,
-    keys: Keys,
-    network: Network,
-) -> tuple[Tree, Edit]:
-    """A layer as ``into`` parallel layers that add up to it: equal shares, the bias on the first (D-12)."""
-    if _reused(layer, network):
-        raise Refused("F320", f"`{target}` is used again by `reuse`, so it cannot become several layers")
-    if "input" in (layer.sources or ()):
-        raise Refused(
-            "F320",
-            f"`{target}` takes `input` by name, which would be another value inside the branches",
-            "give that value a name: `let x = ...`, then `from x`",
-        )
-    lead = layer.key or "main"
-    names, number = [lead], 1
-    while len(names) < directive.into:
-        if layer.key is None or keys.free(layer, f"{lead}_{number}"):
-            names.append(f"{lead}_{number}")
-            if layer.key is not None:
-                keys.take(layer, names[-1])
-        number += 1
-    branches = tuple(
-        replace(
-            layer, key=name, let=None, old=layer.old if not position else None, like=None if not position else layer.old
-        )
-        for position, name in enumerate(names)
-    )
-    named = any(layer.key in _names(node) for _, node in walk(network)) if layer.key else False
-    let = layer.let or (layer.key if named else None)
-    parallel = Scope(kind="parallel", mode="add", children=branches, let=let, origin=layer.origin)
-    count = directive.into
-
-    def start(position: int, suffix: str, shape: tuple[int, ...]) -> Start:
-        if suffix == "weight":
-            return Share(f"{layer.old}.weight", position, count)
-        return Constant(0.0, shape) if position else Source(f"{layer.old}.{suffix}")
-
-    summary = f"{count} parallel layers: {', '.join(names)}"
-    return parallel, Edit(request, target, branches, start, summary, "equal shares that add up to the old layer")
-
-
-def _names(node: Tree) -> tuple[str | None, ...]:
-    """Values that a node takes by name."""
-    if isinstance(node, Output):
-        return (node.value,)
-    return getattr(node, "sources", None) or ()
 
 
 def _shown(shape: Sequence[int]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from .factorise import factor
 from .grid import Float64, identity_norm, snap, store, ulp, widen_raw
 from .random import Stream, symmetric
-from .recipe import Constant, Cycle, Dirac, Embed, Fresh, IdentityNorm, Share, Solve, Source, Start
+from .recipe import Constant, Cycle, Dirac, Embed, Fresh, IdentityNorm, IdentityShare, Share, Solve, Source, Start
 from .source import Weights
 
 
@@ -32,6 +32,8 @@ def start_rows(
         return _embedded(start, _old(start.name, rows, source))
     if isinstance(start, Share):
         return _share(start, _old(start.name, rows, source), dtype)
+    if isinstance(start, IdentityShare):
+        return _share(start, _dirac(Dirac(start.shape), rows, stream), dtype)
     if isinstance(start, Constant):
         return np.full((len(rows), *start.shape[1:]), start.value)
     if isinstance(start, Cycle):
@@ -63,7 +65,7 @@ def _embedded(start: Embed, old: Float64) -> Float64:
     return np.pad(old, [(0, 0), (0, 0), *((m, m) for m in margins)])
 
 
-def _share(start: Share, old: Float64, dtype: str | None) -> Float64:
+def _share(start: Share | IdentityShare, old: Float64, dtype: str | None) -> Float64:
     """Equal shares rounded to the grid of the old value; the last is the remainder."""
     part = old / start.count
     if dtype is not None:

@@ -14,9 +14,9 @@ from .deepening import net2net, r2r
 from .demands import Widths
 from .groups import Group, groups
 from .insertions import Inserted
+from .new_form import Edit
 from .plan import ORDER, Step, Tie
 from .requests import Request
-from .reshape import Edit
 
 LEARNING_RATE = {
     "net2net": net2net.LEARNING_RATE,
@@ -107,6 +107,7 @@ def _edit_steps(edits: Sequence[Edit], old: Graph, middle: Graph) -> list[Step]:
                 exactness=first.exactness,
                 why=first.why,
                 parameters=sum(_gained(edit, old, middle) for edit in group),
+                advice=tuple(dict.fromkeys(advice for edit in group for advice in edit.advice)),
             )
         )
     return steps

@@ -6,6 +6,7 @@ from random import Random
 
 from fptdsl.architecture.graph import Graph
 from fptdsl.architecture.ops import OPERATIONS
+from fptdsl.architecture.tree import Scope, walk
 from fptdsl.growth.groups import groups
 
 ACTIVATIONS = ("relu", "relu", "relu", "relu6", "leaky_relu", "gelu", "silu", "tanh", "sigmoid", "hardswish", "elu")
@@ -153,5 +154,6 @@ def random_directive(random: Random, graph: Graph) -> str:
         place = random.choice(("", "", " at start", " interleaved", " after 0"))
         return f"deepen {random.choice(places)} by {random.choice((1, 2))}{place}"
     if kind < 0.93:
-        return f"branch {random.choice(maps)} into {random.choice((2, 3))}"
+        skips = [name for name, tree in walk(graph.network) if isinstance(tree, Scope) and tree.kind == "residual"]
+        return f"branch {random.choice([*maps, *skips])} into {random.choice((2, 3))}"
     return f"enlarge {random.choice(maps)} kernel_size to {random.choice((3, 5))}"

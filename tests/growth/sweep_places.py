@@ -16,7 +16,7 @@ from fptdsl.architecture.graph import Graph, Node, Region
 from fptdsl.architecture.ops import OPERATIONS
 from fptdsl.architecture.ops.fields import per_axis
 from fptdsl.architecture.terms import Cat, Prod, Space, Term, resolve, spaces
-from fptdsl.architecture.tree import Layer, Scope, Tree
+from fptdsl.architecture.tree import Layer, Scope, Tree, walk
 from fptdsl.growth.groups import Group, groups
 
 STEPS = 1
@@ -99,7 +99,7 @@ def _deepening(graph: Graph, labels: dict[Node, Hashable]) -> Iterator[Ask]:
 
 
 def _new_forms(graph: Graph, labels: dict[Node, Hashable]) -> Iterator[Ask]:
-    """``enlarge`` at every convolution, ``branch`` at every layer with a kernel."""
+    """``enlarge`` at every convolution, ``branch`` at every layer with a kernel and at every identity skip."""
     maps = [n for n in graph.nodes if OPERATIONS[n.op].affine == "map" and n.keyed and n.reused is None]
     for node, places in _distinct(maps, labels.__getitem__):
         args = node.args
@@ -111,6 +111,15 @@ def _new_forms(graph: Graph, labels: dict[Node, Hashable]) -> Iterator[Ask]:
                 yield Ask(f"enlarge {node.name} kernel_size to {size}", f"enlarge by {more}", places)
         for count in (2, 3):
             yield Ask(f"branch {node.name} into {count}", f"branch into {count}", places)
+    sums = {node.tree: node for node in graph.nodes if node.op == "add"}
+    skips = {name: sums[tree] for name, tree in walk(graph.network) if _skips(tree) and name}
+    for name, places in _distinct(skips, lambda name: labels[skips[name]]):
+        for count in (2, 3):
+            yield Ask(f"branch {name} into {count}", f"branch a skip into {count}", places)
+
+
+def _skips(tree: Tree) -> bool:
+    return isinstance(tree, Scope) and tree.kind == "residual" and not tree.shortcut
 
 
 def _is_map(tree: Tree) -> bool:

@@ -23,7 +23,7 @@ recipe and of the values as a float32 file stores them.
 **Places.** `widen`: one layer of every group of units that some layer writes, by 5, and to twice as many where the
 units are in groups or a mean is taken over them. `deepen`: every named layer, group and block; a layer with a kernel
 also with a wider layer inserted; a layer without one, with no method. `enlarge`: every convolution, by 2 and by 4.
-`branch`: every layer with a kernel, into 2 and into 3.
+`branch`: every layer with a kernel and every identity skip, into 2 and into 3.
 
 {alike}
 

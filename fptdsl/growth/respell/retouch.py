@@ -72,8 +72,11 @@ def _statement(old: syntax.Statement, new: syntax.Statement) -> list[Edit]:
         otherwise = _bodies(old.otherwise or (), new.otherwise or ())
         return [*retouch(old.test, new.test), *_bodies(old.then, new.then), *otherwise]
     if isinstance(old, syntax.Residual) and isinstance(new, syntax.Residual):
+        body = _bodies(old.body, new.body)
+        if old.shortcut is None and new.shortcut is not None:
+            return [*body, _with_shortcut(old, new)]
         require((old.shortcut is None) == (new.shortcut is None))
-        return [*_bodies(old.body, new.body), *_bodies(old.shortcut or (), new.shortcut or ())]
+        return [*body, *_bodies(old.shortcut or (), new.shortcut or ())]
     if isinstance(old, syntax.Parallel) and isinstance(new, syntax.Parallel):
         require(old.mode == new.mode)
         return _bodies(old.branches, new.branches)
@@ -83,6 +86,14 @@ def _statement(old: syntax.Statement, new: syntax.Statement) -> list[Edit]:
         require(replace(old, dims=()) == replace(new, dims=()) and len(old.dims) == len(new.dims))
         return [edit for a, b in zip(old.dims, new.dims) for edit in retouch(a, b)]
     raise Anew
+
+
+def _with_shortcut(old: syntax.Residual, new: syntax.Residual) -> Edit:
+    """The new shortcut behind the braces of the old body."""
+    if old.span is None:
+        raise Anew
+    text = unparse(syntax.Residual((), new.shortcut), level(old.span))
+    return at(old.span, old.span.end), f" {text[text.index('shortcut') :]}"
 
 
 # --- heads ---------------------------------------------------------------------------------------
