@@ -5,12 +5,12 @@ The planner has code of its own for this; a certificate must not rest on it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from ...growth.recipe import Axis, Concat, Leaf, Table
-from .claims import ZERO, AxisClaim, concatenation, plain, product
+from .claims import MEAN, ZERO, AxisClaim, concatenation, plain, product
 
 
 def axis_claim(axis: Axis, tables: Mapping[str, Table]) -> AxisClaim:
@@ -24,8 +24,27 @@ def axis_claim(axis: Axis, tables: Mapping[str, Table]) -> AxisClaim:
 
 
 def table_claim(table: Table) -> AxisClaim:
-    """New classes whose writers are zero are zero units (W-4, zero-in)."""
+    """New classes whose writers are zero are zero units (W-4, zero-in), or means of the old ones (N-6).
+
+    Old units may be multiples (W-8, D-7); what a new unit is a multiple of does not matter.
+    """
     classes = np.asarray(table.classes, dtype=np.int64)
-    if table.writer == "zero":
-        classes = np.where(classes >= table.old, ZERO, classes)
-    return AxisClaim(table.old, classes)
+    if table.writer != "fresh":
+        classes = np.where(classes >= table.old, ZERO if table.writer == "zero" else MEAN, classes)
+    claim = AxisClaim(table.old, classes)
+    if all(sign == 1.0 for sign in table.signs):
+        return claim
+    multiples = claim.times(np.asarray(table.signs, dtype=np.float64))
+    new = classes >= table.old
+    labels = np.where(new, table.old + multiples.identities, classes)
+    return AxisClaim(table.old, labels, np.where(new, 1.0, multiples.factors))
+
+
+def spaces_of(axis: Axis) -> Iterator[str]:
+    """The names of the tables of an axis."""
+    if isinstance(axis, Leaf):
+        if axis.space is not None:
+            yield axis.space
+        return
+    for part in axis.parts if isinstance(axis, Concat) else axis.factors:
+        yield from spaces_of(part)

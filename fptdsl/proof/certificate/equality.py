@@ -89,8 +89,10 @@ def equal_rows(new: Kernel, old: Rows | None, units: Ints, outputs: AxisClaim, c
     return columns.equal(raw if copies.all() else raw[copies], old.raw(labels[copies]), new.dtype)
 
 
-def comparable(new: Kernel, old: Rows | None, inputs: AxisClaim) -> Columns | None:
-    """The columns to compare, where both kernels are plain ones of one dtype; else None."""
+def comparable(new: Kernel, old: Rows | None, inputs: AxisClaim, outputs: AxisClaim) -> Columns | None:
+    """The columns to compare, where both kernels are plain ones of one dtype, of no multiples; else None."""
+    if not (inputs.simple and outputs.simple):
+        return None
     if type(new) is not Kernel or type(old) is not Kernel or new.groups != 1 or old.groups != 1:
         return None
     if new.dtype != old.dtype or new.positions != old.positions or old.per_group != inputs.old:

@@ -7,12 +7,25 @@ from __future__ import annotations
 
 from ...architecture.graph import Node
 from ...growth.plan import Plan
-from ...growth.recipe import Constant, Dirac, Embed, Fresh, IdentityNorm, Recipe, Share, Source, Start
+from ...growth.recipe import (
+    Axis,
+    Constant,
+    Cycle,
+    Dirac,
+    Embed,
+    Fresh,
+    IdentityNorm,
+    Recipe,
+    Share,
+    Solve,
+    Source,
+    Start,
+)
 from .claims import AxisClaim, plain, product
-from .classes import axis_claim
+from .classes import axis_claim, spaces_of
 from .kernels import inputs_first
 
-KNOWN = (Source, Constant, Dirac, Fresh, IdentityNorm, Embed, Share)
+KNOWN = (Source, Constant, Cycle, Dirac, Fresh, IdentityNorm, Embed, Share, Solve)
 """What a recipe may start from, for the certificate to know what it should be."""
 ON_THE_GRID = ("equal", "scalar", "element")
 """Ways to share a weight whose parts add up without rounding (S-1)."""
@@ -24,6 +37,7 @@ class Guide:
     def __init__(self, plan: Plan) -> None:
         self.tables = {table.space: table for table in plan.tables}
         self.tensors = {tensor.name: tensor for tensor in plan.tensors}
+        self.factors = {table.space: dict(table.factors) for table in plan.tables if table.factors}
         self.exact = all(table.split in ON_THE_GRID for table in plan.tables)
 
     def sources(self, node: Node) -> dict[str, str | None]:
@@ -48,23 +62,37 @@ class Guide:
         start = self.start(name)
         return start.value if isinstance(start, Constant) else None
 
+    def factor_of(self, node: Node) -> Solve | None:
+        """Where a layer's kernel is one of two factors of an old one: which, and of what shapes."""
+        start = self.start(node.tensors["weight"].name) if "weight" in node.tensors else None
+        return start if isinstance(start, Solve) else None
+
+    def pieces(self, node: Node) -> int:
+        """How often an inserted identity has each of its rows, for the pieces of a maxout."""
+        start = self.start(node.tensors["weight"].name) if "weight" in node.tensors else None
+        return start.pieces if isinstance(start, Dirac) else 1
+
     def without_law(self) -> list[str]:
         """What the plan has of which the certificate knows no law, in words."""
-        found = [
+        return [
             f"`{tensor.name}` starts as {type(tensor.recipe.start).__name__}: no rule"
             for tensor in self.tensors.values()
-            if tensor.recipe is not None
-            and (not isinstance(tensor.recipe.start, KNOWN) or getattr(tensor.recipe.start, "pieces", 1) != 1)
+            if tensor.recipe is not None and not isinstance(tensor.recipe.start, KNOWN)
         ]
-        return (
-            found
-            + [
-                f"units of `{table.space}` are multiples of others: no rule"
-                for table in self.tables.values()
-                if getattr(table, "signs", ()) or getattr(table, "coefficients", ())
-            ]
-            + [f"units of `{table.space}` are rescaled: no rule" for table in self.tables.values() if table.factors]
-        )
+
+    def axis(self, name: str, axis: Axis) -> AxisClaim:
+        """The units of one axis of a tensor that produces them; the whole tensor may be a multiple."""
+        return axis_claim(axis, self.tables).times(self.factor(name, axis))
+
+    def factor(self, name: str, axis: Axis | None = None) -> float:
+        """What a tensor is multiplied by for the sake of the units of an axis (None: its first)."""
+        recipe = self.tensors[name].recipe
+        if recipe is None:
+            return 1.0
+        total = 1.0
+        for space in spaces_of(axis or recipe.axes[0]):
+            total *= self.factors.get(space, {}).get(name, 1.0)
+        return total
 
     def written(self, node: Node, inputs: AxisClaim, old_size: int) -> AxisClaim:
         """The classes of the units that a layer with a kernel writes."""
@@ -72,13 +100,13 @@ class Guide:
         recipe = tensor.recipe
         if inputs_first(node):
             return self._transposed(node, recipe, inputs, old_size)
-        return plain(old_size) if recipe is None else axis_claim(recipe.axes[0], self.tables)
+        return plain(old_size) if recipe is None else self.axis(tensor.name, recipe.axes[0])
 
     def _transposed(self, node: Node, recipe: Recipe | None, inputs: AxisClaim, old_size: int) -> AxisClaim:
         """Axis 1 of the kernel holds the units of one group."""
         if recipe is None:
             return plain(old_size)
-        members = axis_claim(recipe.axes[1], self.tables)
+        members = self.axis(node.tensors["weight"].name, recipe.axes[1])
         groups: int = getattr(node.args, "groups", 1)
         if groups == 1:
             return members

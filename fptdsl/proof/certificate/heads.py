@@ -12,12 +12,13 @@ from ...architecture.ops import OPERATIONS
 from ...architecture.ops.shapes import axis_of
 from .claims import ZERO, AxisClaim, Claim, plain, product, renumber
 from .reading import Ints
-from .transfer import SPECIAL, Illegal, NoRule, Zeros
+from .transfer import SPECIAL, Illegal, NoRule, Zeros, simple
 
 
 def _split_heads(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
     """The claim of a product taken apart: which head and which of its units every position is."""
     *others, units = inputs[0].axes
+    units = simple(new, units)
     before, inner = old.output.shape[-2:]
     labels = units.labels.reshape(new.output.shape[-2:])
     known = [row for row in labels if ((row >= 0) & (row < units.old)).any()]
@@ -53,12 +54,12 @@ def _columns(rows: Sequence[Ints], old: int, inner: int) -> Ints:
 def _rotary(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
     if not inputs[0].axes[-1].plain:
         raise Illegal("rotary positions turn units of a head that has grown")
-    return inputs[0].axes
+    return tuple(simple(new, axis) for axis in inputs[0].axes)
 
 
 def _attention(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
     """A head is an old one when its queries, keys and values are, and keys are served to the queries they were."""
-    query, key, value = (claim.axes for claim in inputs[:3])
+    query, key, value = (tuple(simple(new, axis) for axis in claim.axes) for claim in inputs[:3])
     if not (query[2].plain and key[2].plain):
         raise NoRule(new.op, new.name)
     if len(inputs) == 4 and not (inputs[3].plain and query[1].plain):
@@ -83,24 +84,21 @@ def _narrow(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tupl
     """A part of an axis holds the old units of that part, and new ones."""
     args, was = _args(new), _args(old)
     place = axis_of(OPERATIONS["narrow"], was.dim, old.inputs[0])
-    whole = inputs[0].axes[place]
+    whole = inputs[0].axes[place].without_means()
     labels = whole.labels[args.start : args.start + args.length]
     known = (labels >= 0) & (labels < whole.old)
     if ((labels[known] < was.start) | (labels[known] >= was.start + was.length)).any():
         raise Illegal("the part that is taken holds units that it did not hold")
     moved = np.where(known, labels - was.start, np.where(labels == ZERO, ZERO, labels - whole.old + was.length))
-    part = AxisClaim(was.length, moved)
+    part = whole.take(slice(args.start, args.start + args.length))
+    if part.even is not None:
+        raise Illegal("halves of pairs are cut apart")
+    part = AxisClaim(was.length, moved, part.scales)
     return (*inputs[0].axes[:place], part, *inputs[0].axes[place + 1 :])
 
 
-def _multiply(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
-    if _args(new).width_power and new.output.shape[-1] != old.output.shape[-1]:
-        raise NoRule(new.op, new.name)
-    return inputs[0].axes
-
-
-def _pass(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
-    return inputs[0].axes
+def _alone(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
+    return tuple(simple(new, axis) for axis in inputs[0].axes)
 
 
 def _positions(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
@@ -116,8 +114,7 @@ RULES: dict[str, Callable[[Node, Node, Sequence[Claim], Zeros], tuple[AxisClaim,
     "rotary": _rotary,
     "attention": _attention,
     "narrow": _narrow,
-    "multiply": _multiply,
-    "softcap": _pass,
+    "softcap": _alone,
     "positions": _positions,
     "full_like": _positions,
 }

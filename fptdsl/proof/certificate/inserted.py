@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ...architecture.graph import Node
 from ...architecture.ops import OPERATIONS
 from ...architecture.ops.fields import per_axis
@@ -9,9 +11,10 @@ from ...growth.recipe import Dirac, IdentityNorm
 from .claims import ZERO, AxisClaim, Claim, plain_free, renumber, unknown, zero_claim
 from .guide import Guide
 from .kernels import LINEAR, Identity, kernel_of
-from .law import Report, check_kernel, free_rows
+from .law import check_kernel, free_rows
 from .ledger import Ledger
-from .reading import Ints, Tensors, bits, to_float, vector
+from .reading import Floats, Ints, Tensors, bits, to_float, vector
+from .report import Report
 from .transfer import SPECIAL, NoRule, every_unit_alone
 from .vectors import check_constant, check_follower, check_identity_norm
 
@@ -24,6 +27,8 @@ class InsertedLayers:
 
     def __init__(self, guide: Guide, after: Tensors, ledger: Ledger) -> None:
         self.guide, self.after, self.ledger = guide, after, ledger
+        self.shifted: dict[Claim, tuple[Node, Claim, Floats]] = {}
+        """Pieces of maxouts by the claim of their value: their layer, the units, what each piece adds."""
 
     def layer(self, node: Node, given: Claim) -> Claim:
         starts = {suffix: self.guide.start(tensor.name) for suffix, tensor in node.tensors.items()}
@@ -49,7 +54,10 @@ class InsertedLayers:
         place = len(given.axes) - 1 if node.op in LINEAR else 0
         weight = node.tensors["weight"]
         inputs = given.axes[place]
-        outputs = self.guide.written(node, inputs, inputs.old)
+        pieces = self.guide.pieces(node)
+        outputs = self.guide.written(node, inputs, inputs.old * pieces)
+        if pieces > 1:
+            outputs = _units(outputs, pieces)
         reason = _not_centred(node)
         if reason is not None:
             self.ledger.find(weight.name, "C5", reason)
@@ -57,11 +65,41 @@ class InsertedLayers:
         identity = Identity(inputs.old, weight.shape[2:])
         report = check_kernel(kernel, identity, inputs, outputs, exact=self.guide.exact, check="D1")
         self.ledger.record(weight.name, "D1", report)
+        axes = tuple(outputs if axis == place else claim for axis, claim in enumerate(given.axes))
+        if pieces > 1:
+            return self._pieces(node, Claim(given.old, axes), pieces)
         if "bias" in node.tensors:
             bias = node.tensors["bias"].name
             self.ledger.record(bias, "D1", self._no_bias(bias, outputs))
-        axes = tuple(outputs if axis == place else claim for axis, claim in enumerate(given.axes))
         return Claim(given.old, axes)
+
+    def _pieces(self, node: Node, units: Claim, pieces: int) -> Claim:
+        """Units as often as there are pieces, each shifted by its bias: no old value before the largest is taken."""
+        shifts = np.zeros(units.axes[0].new)
+        if "bias" in node.tensors:
+            name = node.tensors["bias"].name
+            report = check_follower(None, None, self.after, name, units.axes[0], zero=False)
+            self.ledger.record(name, "D5", report)
+            shifts = to_float(vector(self.after, name), self.after.dtype(name))
+        claim = unknown(node.output.shape)
+        self.shifted[claim] = (node, units, shifts.reshape(-1, pieces))
+        return claim
+
+    def largest(self, node: Node, given: Claim) -> Claim | None:
+        """``max(x + b_1, ..., x + b_p)`` is ``x`` where the largest of the shifts is 0 (D-5); None elsewhere."""
+        found = self.shifted.get(given)
+        pieces: int = node.args.pieces  # type: ignore[attr-defined]
+        if found is None or found[2].shape[1] != pieces:
+            return None
+        kernel, units, shifts = found
+        labels = units.axes[0].labels.reshape(-1, pieces)
+        alike = (labels == labels[:, :1]).all(axis=1)
+        wrong = (labels[:, 0] < units.axes[0].old) & ~(alike & (shifts.max(axis=1) == 0.0))
+        if wrong.any():
+            suffix = "bias" if "bias" in kernel.tensors else "weight"
+            name, unit = kernel.tensors[suffix].name, int(np.argmax(wrong))
+            self.ledger.find(name, "D5", f"the largest piece of unit {unit} is not the unit", float(shifts.max()))
+        return Claim(units.old, (units.axes[0].take(slice(0, None, pieces)), *units.axes[1:]))
 
     def _no_bias(self, name: str, outputs: AxisClaim) -> Report:
         """Zero for every old unit and for zero units; equal within new classes."""
@@ -108,9 +146,9 @@ class InsertedLayers:
         """Labels of the units of a free kernel: zero where what they read cancels, equal where rows are."""
         kernel = kernel_of(self.after, node)
         if "bias" not in node.tensors:
-            return free_rows(kernel, inputs.labels, None)
+            return free_rows(kernel, inputs, None)
         name = node.tensors["bias"].name
-        return free_rows(kernel, inputs.labels, to_float(vector(self.after, name), self.after.dtype(name)))
+        return free_rows(kernel, inputs, to_float(vector(self.after, name), self.after.dtype(name)))
 
     def _values(self, node: Node, axis: AxisClaim, *, zero: bool) -> AxisClaim:
         """A norm or slope: units of one class stay so where all their values are equal."""
@@ -121,6 +159,13 @@ class InsertedLayers:
         ]
         rows = zip(axis.labels.tolist(), *(bits(values).tolist() for values in vectors))
         return AxisClaim(0, renumber([ZERO if zero and row[0] == ZERO else row for row in rows], 0))
+
+
+def _units(outputs: AxisClaim, pieces: int) -> AxisClaim:
+    """Of pieces of units the units: every piece of an old one is that unit."""
+    old = outputs.old // pieces
+    labels = np.where(outputs.known, outputs.labels // pieces, outputs.labels - outputs.old + old)
+    return AxisClaim(old, np.where(outputs.labels < 0, outputs.labels, labels), outputs.scales)
 
 
 def _not_centred(node: Node) -> str | None:

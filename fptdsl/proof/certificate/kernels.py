@@ -62,6 +62,10 @@ class Kernel:
     def values(self, units: Ints) -> Floats:
         return to_float(self.raw(units), self.dtype)
 
+    def slack(self, units: Ints) -> Floats | None:
+        """How far each of ``values`` may be off by the rounding of what it is computed from; None: it is stored."""
+        return None
+
     def group_of(self, units: Ints) -> Ints:
         return units // max(1, self.units // self.groups)
 

@@ -1,62 +1,27 @@
-"""(L1) and (L2) of ``docs/maths.md`` on one kernel: rows of a class are equal, columns of a class add up."""
+"""(L1) and (L2) of ``docs/maths.md`` on one kernel: rows of a class are equal, columns of a class add up.
+
+In the scaled form: where an input is ``s`` times a unit its column counts ``s`` times, and the row of a unit
+that is ``t`` times an old one is ``t`` times the old row.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
-from .claims import ZERO, AxisClaim
+from .claims import MEAN, ZERO, AxisClaim
 from .equality import comparable, equal_rows
 from .kernels import Kernel, Rows
 from .reading import EPS, Floats, Ints, bits
+from .report import Report
+from .sums import Sums
 
-
-@dataclass
-class Fault:
-    """The worst place of one kind."""
-
-    check: str
-    message: str
-    deviation: float | None = None
-
-
-@dataclass
-class Report:
-    """Of one tensor: the largest deviation from (L2), and the faults."""
-
-    deviation: float = 0.0
-    faults: dict[str, Fault] = field(default_factory=dict)
-
-    def add(self, check: str, message: str, deviation: float | None = None) -> None:
-        """Keep the worst fault of each kind."""
-        known = self.faults.get(check)
-        if known is None or (deviation or 0.0) > (known.deviation or 0.0):
-            self.faults[check] = Fault(check, message, deviation)
-
-
-@dataclass(frozen=True, eq=False)
-class Shares:
-    """The inputs of one group by class: which columns make up which class (zero units are left out)."""
-
-    classes: Ints
-    order: Ints
-    starts: Ints
-    largest: int
-    """Most members of a class."""
-
-    @classmethod
-    def of(cls, labels: Ints) -> Shares:
-        used = np.flatnonzero(labels != ZERO)
-        order = used[np.argsort(labels[used], kind="stable")]
-        classes, starts, counts = np.unique(labels[order], return_index=True, return_counts=True)
-        return cls(classes, order, starts, int(counts.max(initial=1)))
-
-    def sums(self, values: Floats) -> Floats:
-        """``[units, inputs, positions]`` added up to ``[units, classes, positions]``."""
-        if not len(self.classes):
-            return np.zeros((len(values), 0, values.shape[2]))
-        return np.add.reduceat(values[:, self.order], self.starts, axis=1)
+WORDS = {
+    "C2": "the columns of a class do not add up to the old column (to zero for new units)",
+    "D1": "it is not an identity",
+    "D9": "it is not zero",
+    "D10": "the product of the two factors is not the old kernel",
+    "N6": "it is not the mean of the old rows",
+}
 
 
 def first_of_class(labels: Ints) -> Ints:
@@ -78,66 +43,127 @@ def check_kernel(
             "C4", f"it has {new.units} rows of {new.inputs} columns, for {outputs.new} units and {inputs.new} inputs"
         )
         return report
-    shares = [Shares.of(part) for part in np.split(inputs.labels, new.groups)]
-    first = first_of_class(outputs.labels)
-    if _holds_exactly(new, old, inputs, outputs, first, shares):
+    inputs = inputs.without_means()
+    exact = exact and inputs.simple and outputs.simple
+    sums = [Sums.of(inputs.take(part)) for part in np.split(np.arange(inputs.new), new.groups)]
+    first = first_of_class(outputs.identities)
+    if _holds_exactly(new, old, inputs, outputs, first, sums):
         return report
-    worst, scale, at = 0.0, 0.0, 0
+    measured = _Measured(report, new.dtype, max(part.largest for part in sums))
+    mean = _mean(old, inputs, outputs, sums)
     for start in range(0, new.units, new.step):
         units = np.arange(start, min(start + new.step, new.units))
-        labels = outputs.labels[units]
-        values = new.values(units)
-        _check_copies(new, units, first, outputs.labels, shares, report)
+        _check_copies(new, units, first, outputs, sums, report)
         if inputs.plain and isinstance(old, Kernel) and type(new) is Kernel and old.groups == new.groups:
             _check_bits(new, old, units, outputs, report)
-        groups = new.group_of(units)
+        values, slack, groups = new.values(units), new.slack(units), new.group_of(units)
         for group in np.unique(groups):
-            here = (groups == group) & ((labels < outputs.old) | (labels == ZERO))
+            here = (groups == group) & (outputs.labels[units] < outputs.old)
             if not here.any():
                 continue
-            sums = shares[group].sums(values[here])
-            wanted, missed = _wanted(old, labels[here], shares[group].classes, inputs.old, sums.shape)
-            scale = max(scale, float(np.abs(wanted).max(initial=0.0)))
-            error = np.nan_to_num(np.abs(sums - wanted).max(axis=(1, 2), initial=0.0), nan=np.inf)
-            position = int(np.argmax(error))
-            if missed > worst or error[position] > worst:
-                worst = max(missed, float(error[position]))
-                at = int(units[here][position])
-    largest = max(share.largest for share in shares)
-    _judge(report, worst, scale, at, new.dtype, largest, exact, check)
+            part, rows = sums[group], outputs.take(units[here])
+            found = part(values[here])
+            wanted, missed = _wanted(old, rows, part.classes, inputs.old, mean, found.shape)
+            allowed = None if slack is None else part.of_sizes(slack[here])
+            measured.add(units[here], found, wanted, missed, allowed, rows.labels == MEAN)
+    measured.judge(exact, check)
     return report
 
 
 def _holds_exactly(
-    new: Kernel, old: Rows | None, inputs: AxisClaim, outputs: AxisClaim, first: Ints, shares: list[Shares]
+    new: Kernel, old: Rows | None, inputs: AxisClaim, outputs: AxisClaim, first: Ints, sums: list[Sums]
 ) -> bool:
     """Whether all rows keep the law to the last bit, so that nothing has to be measured."""
-    columns = comparable(new, old, inputs)
+    columns = comparable(new, old, inputs, outputs)
     if columns is None:
         return False
     report = Report()
     for start in range(0, new.units, new.step):
         units = np.arange(start, min(start + new.step, new.units))
-        _check_copies(new, units, first, outputs.labels, shares, report)
+        _check_copies(new, units, first, outputs, sums, report)
         if report.faults or not equal_rows(new, old, units, outputs, columns):
             return False
     return True
 
 
-def _wanted(old: Rows | None, labels: Ints, classes: Ints, known: int, shape: tuple[int, ...]) -> tuple[Floats, float]:
+class _Measured:
+    """How far off the sums are: the worst row, in parts of the largest old weight or of what may be lost."""
+
+    def __init__(self, report: Report, dtype: str, largest: int) -> None:
+        self.report, self.dtype, self.largest = report, dtype, largest
+        self.worst = {False: 0.0, True: 0.0}
+        """Apart for rows that are means (True)."""
+        self.at = {False: 0, True: 0}
+        self.scale, self.beyond = 0.0, 0.0
+
+    def add(
+        self, units: Ints, found: Floats, wanted: Floats, missed: float, allowed: Floats | None, means: Ints
+    ) -> None:
+        self.scale = max(self.scale, float(np.abs(wanted).max(initial=0.0)))
+        gaps = np.nan_to_num(np.abs(found - wanted), nan=np.inf)
+        if allowed is not None:
+            self.beyond = max(self.beyond, float(np.nan_to_num(gaps - allowed, nan=np.inf).max(initial=0.0)))
+        error = gaps.max(axis=(1, 2), initial=0.0)
+        for kind in (False, True):
+            mine = np.flatnonzero(means == kind)
+            if not len(mine):
+                continue
+            position = mine[int(np.argmax(error[mine]))]
+            if missed > self.worst[kind] or error[position] > self.worst[kind]:
+                self.worst[kind] = max(missed, float(error[position]))
+                self.at[kind] = int(units[position])
+
+    def judge(self, exact: bool, check: str) -> None:
+        """Compare the largest deviations with ``tau(dtype)`` and with the promise of the grid."""
+        for kind, worst in self.worst.items():
+            relative = worst / self.scale if self.scale > 0 else (0.0 if worst == 0 else float("inf"))
+            self.report.deviation = max(self.report.deviation, relative)
+            limit = 8 * EPS.get(self.dtype, 0.0) * self.largest
+            name = "N6" if kind else check
+            at = f"row {self.at[kind]}"
+            if check == "D10":
+                if not self.beyond <= SOLVED * self.scale:
+                    self.report.add(name, f"{at}: {WORDS[name]}", relative)
+            elif not relative <= limit:  # NaN is a fault.
+                self.report.add(name, f"{at}: {WORDS[name]}", relative)
+            elif exact and worst > 0 and self.dtype in ("float32", "float16", "bfloat16"):
+                self.report.add("S1", f"{at}: shares do not add up exactly on the grid of {self.dtype}", relative)
+
+
+SOLVED = 1e-9
+"""What the solution of the equations of a factor may leave in float64, relative to the largest old weight."""
+
+
+def _wanted(
+    old: Rows | None, rows: AxisClaim, classes: Ints, known: int, mean: Floats | None, shape: tuple[int, ...]
+) -> tuple[Floats, float]:
     """What every class should add up to: the old weights, zero for new classes and for zero units."""
     wanted, missed = np.zeros(shape), 0.0
-    copies = np.flatnonzero(labels != ZERO)
+    before = np.flatnonzero(classes < known)
+    copies = np.flatnonzero(rows.labels >= 0)
     if old is not None and len(copies):
-        before = np.flatnonzero(classes < known)
-        found, missed = old.against(labels[copies], classes[before])
-        wanted[np.ix_(copies, before)] = found
+        found, missed = old.against(rows.labels[copies], classes[before])
+        wanted[np.ix_(copies, before)] = found * rows.factors[copies][:, None, None]
+    means = np.flatnonzero(rows.labels == MEAN)
+    if mean is not None and len(means):
+        wanted[np.ix_(means, before)] = mean * rows.factors[means][:, None, None]
     return wanted, missed
 
 
-def _check_copies(new: Kernel, units: Ints, first: Ints, labels: Ints, shares: list[Shares], report: Report) -> None:
+def _mean(old: Rows | None, inputs: AxisClaim, outputs: AxisClaim, sums: list[Sums]) -> Floats | None:
+    """The mean of all old rows ``[classes, positions]``, where units are to be that (N-6)."""
+    if old is None or len(sums) > 1 or not (outputs.labels == MEAN).any():
+        return None
+    classes = sums[0].classes[sums[0].classes < inputs.old]
+    step, total = max(1, (1 << 19) // max(1, len(classes))), 0.0
+    for start in range(0, outputs.old, step):
+        total = total + old.against(np.arange(start, min(start + step, outputs.old)), classes)[0].sum(axis=0)
+    return np.asarray(total) / outputs.old
+
+
+def _check_copies(new: Kernel, units: Ints, first: Ints, outputs: AxisClaim, sums: list[Sums], report: Report) -> None:
     """C1: rows of one class are identical bit by bit, over inputs with the same labels."""
-    later = units[(first[units] != units) & (labels[units] != ZERO)]
+    later = units[(first[units] != units) & (outputs.labels[units] >= 0)]
     if not len(later):
         return
     left, right = bits(new.raw(later)), bits(new.raw(first[later]))
@@ -148,49 +174,30 @@ def _check_copies(new: Kernel, units: Ints, first: Ints, labels: Ints, shares: l
     if new.groups == 1:
         return
     for unit, other in {(int(a), int(b)) for a, b in zip(new.group_of(later), new.group_of(first[later]))}:
-        mine, theirs = shares[unit], shares[other]
-        alike = np.array_equal(mine.classes, theirs.classes) and np.array_equal(mine.order, theirs.order)
-        if unit != other and not alike:
+        if unit != other and not sums[unit].alike(sums[other]):
             report.add("C1", f"groups {other} and {unit} hold the same units, but read others")
 
 
 def _check_bits(new: Kernel, old: Kernel, units: Ints, outputs: AxisClaim, report: Report) -> None:
     """C1: where no input changed, copies are the old rows bit by bit."""
-    labels = outputs.labels[units]
-    copies = (labels >= 0) & (labels < outputs.old)
+    copies = outputs.known[units] & (outputs.factors[units] == 1.0)
     if old.dtype != new.dtype or not copies.any():
         return
+    labels = outputs.labels[units]
     same = (bits(new.raw(units[copies])) == bits(old.raw(labels[copies]))).all(axis=(1, 2))
     if not same.all():
         unit = int(units[copies][np.argmin(same)])
         report.add("C1", f"row {unit} should be old row {int(outputs.labels[unit])}, bit by bit")
 
 
-def _judge(
-    report: Report, worst: float, scale: float, at: int, dtype: str, largest: int, exact: bool, check: str
-) -> None:
-    """Compare the largest deviation with ``tau(dtype)`` and with the promise of the grid."""
-    relative = worst / scale if scale > 0 else (0.0 if worst == 0 else float("inf"))
-    report.deviation = relative
-    limit = 8 * EPS.get(dtype, 0.0) * largest
-    if not relative <= limit:  # NaN is a fault.
-        words = {
-            "C2": "the columns of a class do not add up to the old column (to zero for new units)",
-            "D1": "it is not an identity",
-            "D9": "it is not zero",
-        }
-        report.add(check, f"row {at}: {words[check]}", relative)
-    elif exact and worst > 0 and dtype in ("float32", "float16", "bfloat16"):
-        report.add("S1", f"row {at}: shares do not add up exactly on the grid of {dtype}", relative)
-
-
-def free_rows(new: Kernel, inputs: Ints, bias: Floats | None) -> Ints:
+def free_rows(new: Kernel, inputs: AxisClaim, bias: Floats | None) -> Ints:
     """Labels of the units of a kernel that is bound by nothing, for inputs with these labels.
 
     A unit is zero where the columns of every class cancel (R2DeeperR, D-8); units of one group with
     identical rows are one class.
     """
-    shares = [Shares.of(part) for part in np.split(inputs, new.groups)]
+    inputs = inputs.without_means()
+    sums = [Sums.of(inputs.take(part)) for part in np.split(np.arange(inputs.new), new.groups)]
     known: dict[tuple[int, bytes, float], int] = {}
     labels = np.empty(new.units, dtype=np.int64)
     for start in range(0, new.units, new.step):
@@ -198,7 +205,7 @@ def free_rows(new: Kernel, inputs: Ints, bias: Floats | None) -> Ints:
         raw, values, groups = new.raw(units), new.values(units), new.group_of(units)
         for row, unit in enumerate(units):
             group, shift = int(groups[row]), 0.0 if bias is None else float(bias[unit])
-            if shift == 0.0 and not shares[group].sums(values[row : row + 1]).any():
+            if shift == 0.0 and not sums[group](values[row : row + 1]).any():
                 labels[unit] = ZERO
             else:
                 labels[unit] = known.setdefault((group, raw[row].tobytes(), shift), len(known))

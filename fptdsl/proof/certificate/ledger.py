@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .law import Report
+from .report import Report
 from .result import Finding
 
 

@@ -14,10 +14,14 @@ CHECKS: dict[str, str] = {
     "C3": "every operation on grown units is one that keeps their classes apart",
     "C4": "every tensor is there in its new size, and what does not grow has not changed",
     "C5": "arguments and inputs of every layer are those of the old network",
+    "N5": "what an RMSNorm reads has the mean square of the old units (M^T M = H/h), so eps counts as before",
+    "N6": "what a layer norm reads is copies of all units alike and means, with the old variance",
     "S1": "shares add up without any rounding in the file's dtype",
     "D1": "an inserted kernel is the identity",
     "D4": "an inserted norm is the identity",
+    "D5": "the largest piece of an inserted maxout is the value itself",
     "D9": "an inserted branch ends in zero",
+    "D10": "the product of two factors is the old kernel, up to the rounding of the factors",
 }
 """Identifiers of the checks (``docs/maths.md``, sections 2, 4, 4a and 7) in words."""
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import takewhile
 
 from ...growth.plan import Plan, Step, TensorPlan
-from ...growth.recipe import Axis, Concat, Leaf
+from .classes import spaces_of
 from .ledger import Ledger
 from .result import Checked
 
@@ -36,7 +35,7 @@ def _line(tensor: TensorPlan, plan: Plan) -> str:
     if tensor.source is None:
         steps = [step for step in plan.steps if step.kind != "widen"]
         return max(steps, key=lambda step: _near(tensor.name, step), default=plan.steps[0]).directive
-    homes = [space.partition("#")[0] for axis in tensor.recipe.axes for space in _spaces(axis)]
+    homes = [space.partition("#")[0] for axis in tensor.recipe.axes for space in spaces_of(axis)]
     steps = [step for step in plan.steps if step.kind == "widen"] or list(plan.steps)
     return max(steps, key=lambda step: max((_holds(step, home) for home in homes), default=0)).directive
 
@@ -55,12 +54,3 @@ def _holds(step: Step, home: str) -> int:
         return 2 + max(map(len, own))
     tied = any(home == tie.path or home.startswith(tie.path + ".") for tie in step.ties)
     return 1 if tied or step.target == "*" else 0
-
-
-def _spaces(axis: Axis) -> Iterator[str]:
-    if isinstance(axis, Leaf):
-        if axis.space is not None:
-            yield axis.space
-        return
-    for part in axis.parts if isinstance(axis, Concat) else axis.factors:
-        yield from _spaces(part)

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from ...architecture.activations import activation_of
 from ...architecture.graph import Node, Value
 from ...architecture.ops import OPERATIONS
 from ...architecture.ops.shapes import axis_of
-from .claims import ZERO, AxisClaim, Claim, concatenation, plain, product, renumber
+from .claims import MEAN, SNAP, ZERO, AxisClaim, Claim, concatenation, plain, product, renumber
 from .reading import Ints
 
 Zeros = Mapping[Value, Ints]
@@ -24,6 +25,10 @@ Zeros = Mapping[Value, Ints]
 
 class Illegal(Exception):
     """The operation does not keep the classes of grown units apart."""
+
+    def __init__(self, message: str, check: str = "C3") -> None:
+        super().__init__(message)
+        self.check = check
 
 
 class NoRule(Exception):
@@ -43,8 +48,42 @@ ALONE = frozenset(
 """Operations that take every unit of the first axis on its own."""
 
 
+LINEAR = frozenset({
+    "identity", "dropout", "dropout2d", "stochastic_depth", "avgpool1d", "avgpool2d", "adaptive_avgpool2d",
+    "global_avgpool", "upsample", "subsample2d",
+})  # fmt: skip
+"""Those of them that keep sums, and so multiples, means and halves of pairs."""
+LARGEST = frozenset({"maxpool1d", "maxpool2d", "adaptive_maxpool2d", "global_maxpool"})
+"""Those that take the largest of several values, which keeps positive multiples."""
+
+
 def every_unit_alone(op: str) -> bool:
     return op in ALONE
+
+
+def keeps_multiples(node: Node) -> bool:
+    """``f(s x) = s f(x)`` for ``s > 0``."""
+    name = OPERATIONS[node.op].activation
+    return node.op in LARGEST or (name is not None and activation_of(name, node.args).homogeneous)
+
+
+def passed(node: Node, axis: AxisClaim) -> AxisClaim:
+    """What an operation on every unit alone makes of units that may be multiples; zero is kept."""
+    if node.op in LINEAR or axis.simple:
+        return axis
+    axis = axis.without_means()
+    positive = axis.even is None and bool((axis.factors > 0).all())
+    if not axis.simple and not (positive and keeps_multiples(node)):
+        raise Illegal(f"`{node.op}` of a multiple of a unit is no multiple of what it makes of the unit")
+    return axis
+
+
+def simple(node: Node, axis: AxisClaim) -> AxisClaim:
+    """The axis for an operation that keeps no multiples at all."""
+    axis = axis.without_means()
+    if not axis.simple:
+        raise Illegal(f"`{node.op}` keeps no multiples, and these units are multiples of the old ones")
+    return axis
 
 
 def transfer(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
@@ -62,6 +101,7 @@ def transfer(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tup
     for place, axis in enumerate(units):
         # An axis whose size changes is one of positions, which do not grow.
         if place == 0 or before[place] == after[place]:
+            axis = passed(new, axis)
             found.append(axis if OPERATIONS[new.op].keeps_zero else axis.without_zeros())
         elif axis.plain:
             found.append(plain(old.output.shape[place]))
@@ -77,7 +117,7 @@ def _concat(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tupl
         parts = [claim.axes[place] for claim in inputs]
         if place == along:
             found.append(concatenation(parts))
-        elif all(np.array_equal(part.labels, parts[0].labels) for part in parts):
+        elif all(part.same(parts[0]) for part in parts):
             found.append(parts[0])
         else:
             raise Illegal("the joined values do not have the same units on another axis")
@@ -94,12 +134,16 @@ def _flatten(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tup
 def _pad(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
     """Zero units before and after (G-2)."""
     before, after, size = new.args.before, new.args.after, old.output.shape[0]  # type: ignore[attr-defined]
-    axis = inputs[0].axes[0]
+    axis = inputs[0].axes[0].without_means()
     offset: int = old.args.before  # type: ignore[attr-defined]
-    here = axis.labels
-    middle = np.where(here == ZERO, ZERO, np.where(here < axis.old, here + offset, here - axis.old + size))
-    pads = [np.full(count, ZERO, dtype=np.int64) for count in (before, after)]
-    return (AxisClaim(size, np.concatenate([pads[0], middle, pads[1]])), *inputs[0].axes[1:])
+
+    def padded(here: Ints) -> Ints:
+        middle = np.where(here == ZERO, ZERO, np.where(here < axis.old, here + offset, here - axis.old + size))
+        return np.concatenate([np.full(before, ZERO), middle, np.full(after, ZERO)])
+
+    scales = None if axis.scales is None else np.concatenate([np.ones(before), axis.scales, np.ones(after)])
+    even = None if axis.even is None else padded(axis.even)
+    return (AxisClaim(size, padded(axis.labels), scales, even), *inputs[0].axes[1:])
 
 
 def _elementwise(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
@@ -118,29 +162,46 @@ def _elementwise(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) ->
 
 
 def _combined(op: str, operands: Sequence[tuple[AxisClaim, Ints | None]], old: int, size: int) -> AxisClaim:
-    labels = np.stack([axis.labels for axis, _ in operands])
-    if (labels == labels[0]).all():
-        return AxisClaim(old, labels[0])
+    first = operands[0][0]
+    if op == "add" and all(axis.same(first) for axis, _ in operands):
+        return first
+    if any(axis.even is not None for axis, _ in operands):
+        raise Illegal("halves of pairs are added to something else, or multiplied")
+    if op != "add":
+        operands = [(axis.without_means(), gone) for axis, gone in operands]
+    labels, scales = np.stack([axis.labels for axis, _ in operands]), np.stack([axis.factors for axis, _ in operands])
+    product = scales.prod(axis=0)
+    if (labels == labels[0]).all() and (op == "mul" or np.ptp(scales, axis=0).max(initial=0.0) == 0.0):
+        return AxisClaim(old, labels[0]).times(product if op == "mul" else scales[0])
     vanish = np.zeros((len(operands), old), dtype=bool)
     for row, (_, gone) in enumerate(operands):
         if gone is not None:
             vanish[row, gone] = True
     keys: list[Any] = []
+    times = np.ones(size)
     for unit in range(size):
         here = labels[:, unit]
         if (here == ZERO).all() or (op == "mul" and (here == ZERO).any()):
             keys.append(ZERO)
             continue
         known = here[(here >= 0) & (here < old)]
-        unit_of = int(known[0]) if len(known) else -1
-        fits = unit_of >= 0 and all(
+        unit_of = int(known[0]) if len(known) else MEAN if (here == MEAN).all() else None
+        fits = unit_of is not None and all(
             label == unit_of or (label == ZERO and vanish[row, unit_of]) for row, label in enumerate(here)
         )
-        if not fits and len(np.unique(known)) > 1 and not (here >= old).any():
+        if fits:
+            multiples = scales[here != ZERO, unit]
+            if op == "add" and not np.allclose(multiples, multiples[0], rtol=SNAP, atol=0.0):
+                shown = " and ".join(f"{value:.6g}" for value in multiples)
+                raise Illegal(f"unit {unit} adds {shown} times what was added: its operands do not grow alike")
+            keys.append(unit_of)
+            times[unit] = product[unit] if op == "mul" else multiples[0]
+            continue
+        if len(np.unique(known)) > 1 and not (here >= old).any():
             shown = " and ".join(str(int(label)) for label in np.unique(known))
             raise Illegal(f"unit {unit} joins old units {shown}: its operands do not have the same map")
-        keys.append(unit_of if fits else tuple(int(label) for label in here))
-    return AxisClaim(old, renumber(keys, old))
+        keys.append(tuple(zip(here.tolist(), scales[:, unit].tolist())))
+    return AxisClaim(old, renumber(keys, old)).times(times)
 
 
 def _softmax(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
@@ -148,47 +209,47 @@ def _softmax(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tup
     along = axis_of(OPERATIONS[new.op], 1 if args.dim is None else args.dim, old.inputs[0])
     if not inputs[0].axes[along].plain:
         raise Illegal("a softmax runs over units that have grown")
-    return tuple(axis.without_zeros() for axis in inputs[0].axes)
+    return tuple(simple(new, axis).without_zeros() for axis in inputs[0].axes)
 
 
 def _maxout(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
     """A unit is old unit ``k`` when its pieces are copies of all pieces of ``k`` (G-7)."""
-    axis = inputs[0].axes[0]
+    axis = inputs[0].axes[0].without_means()
+    if axis.even is not None:
+        raise Illegal("halves of pairs are pieces of a maximum")
     before, now = old.args.pieces, new.args.pieces  # type: ignore[attr-defined]
     keys: list[Any] = []
-    for pieces in axis.labels.reshape(-1, now):
+    times = axis.factors.reshape(-1, now)
+    for pieces, scales in zip(axis.labels.reshape(-1, now), times):
         units = set((pieces // before).tolist()) if (pieces >= 0).all() and (pieces < axis.old).all() else set()
         if len(units) == 1 and len(set(pieces.tolist())) == before:
+            if not (np.allclose(scales, scales[0], rtol=SNAP, atol=0.0) and scales[0] > 0):
+                raise Illegal("the pieces of a maximum are different multiples")
             keys.append(int(units.pop()))
         else:
-            keys.append(ZERO if (pieces == ZERO).all() else tuple(sorted(set(pieces.tolist()))))
+            keys.append(ZERO if (pieces == ZERO).all() else tuple(sorted(set(zip(pieces.tolist(), scales.tolist())))))
     size = old.output.shape[0]
-    return (AxisClaim(size, renumber(keys, size)), *inputs[0].axes[1:])
+    known = np.array([isinstance(key, int) for key in keys])
+    units_claim = AxisClaim(size, renumber(keys, size)).times(np.where(known, times[:, 0], 1.0))
+    return (units_claim, *(passed(new, other) for other in inputs[0].axes[1:]))
 
 
 def _group_norm(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
-    axis = inputs[0].axes[0]
+    axis = simple(new, inputs[0].axes[0])
     groups: int = new.args.num_groups  # type: ignore[attr-defined]
     return (check_groups(axis, groups, old.args.num_groups), *inputs[0].axes[1:])  # type: ignore[attr-defined]
 
 
 def _norm(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
     """Each unit on its own; the normalised zero is zero (scale and shift are checked elsewhere)."""
-    return inputs[0].axes
-
-
-def _normalised(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
-    """Layer norm and its kin: a mean over the units, which only copies of all of them alike keep (N-3)."""
-    place = axis_of(OPERATIONS[old.op], old.args.dim, old.inputs[0])  # type: ignore[attr-defined]
-    check_groups(inputs[0].axes[place], 1, 1)
-    return tuple(axis.without_zeros() for axis in inputs[0].axes)
+    return tuple(simple(new, axis) for axis in inputs[0].axes)
 
 
 def _mean(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
     dims = old.args.dim if isinstance(old.args.dim, tuple) else (old.args.dim,)  # type: ignore[attr-defined]
     dropped = {axis_of(OPERATIONS[old.op], dim, old.inputs[0]) for dim in dims}
     for place in dropped:
-        check_groups(inputs[0].axes[place], 1, 1)
+        check_groups(simple(new, inputs[0].axes[place]), 1, 1)
     return tuple(axis for place, axis in enumerate(inputs[0].axes) if place not in dropped)
 
 
@@ -228,8 +289,6 @@ SPECIAL: dict[str, Rule] = {
     "instancenorm2d": _norm,
     "batchnorm1d": _norm,
     "batchnorm2d": _norm,
-    "layernorm": _normalised,
-    "rmsnorm": _normalised,
     "mean": _mean,
     "select": _select,
     "permute": _permute,

@@ -4,22 +4,35 @@ from __future__ import annotations
 
 import numpy as np
 
-from .claims import ZERO, AxisClaim
-from .law import Report, first_of_class
-from .reading import EPS, Raw, Tensors, bits, pieces, to_float, vector
+from .claims import MEAN, ZERO, AxisClaim
+from .law import first_of_class
+from .reading import EPS, Floats, Raw, Tensors, bits, pieces, to_float, vector
+from .report import Report
 
 IDENTITY = {"float64": 1e-14, "float32": 1e-9, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 """How far ``weight / sqrt(running_var + eps)`` of an identity may be from 1: what the search on the grid
 of each dtype reaches (S-3), with room to spare."""
 
+SMALLEST = {"float16": 2.0**-24, "bfloat16": 2.0**-133, "float32": 2.0**-149}
+"""The distance of neighbours around zero."""
+
 
 def check_follower(
-    old: Tensors | None, source: str | None, new: Tensors, name: str, axis: AxisClaim, *, zero: bool
+    old: Tensors | None,
+    source: str | None,
+    new: Tensors,
+    name: str,
+    axis: AxisClaim,
+    *,
+    zero: bool,
+    factors: Floats | None = None,
+    offset: bool = False,
 ) -> Report:
-    """Values of copies are the old ones, values within a class are equal, bit by bit.
+    """Values of copies are the old ones times ``factors``, values within a class are equal, bit by bit.
 
-    ``zero``: values of zero units must be zero (a shift or a mean; a scale is free).  Without a source
-    only equality within classes is asked for.
+    Without factors the values are the old ones to the bit.  ``zero``: values of zero units must be zero
+    and those of means the mean (a shift or a running mean; a scale is free there).  ``offset``: one plus
+    the value is what is multiplied (N-8).  Without a source only equality within classes is asked for.
     """
     report = Report()
     here = vector(new, name)
@@ -27,7 +40,18 @@ def check_follower(
         report.add("C4", f"it has {len(here)} values for {axis.new} units")
         return report
     if source is not None and old is not None:
-        _copies(vector(old, source), here, axis, new.dtype(name), report)
+        before = vector(old, source)
+        if len(before) != axis.old:
+            report.add("C4", f"the old tensor has {len(before)} values for {axis.old} units")
+            return report
+        scaled = factors is not None and bool((factors[axis.known] != 1.0).any())
+        if scaled:
+            old_values = to_float(before, old.dtype(source))
+            _multiples(old_values, to_float(here, new.dtype(name)), axis, factors, offset, new.dtype(name), report)
+        else:
+            _copies(before, here, axis, new.dtype(name), report)
+        if zero and (axis.labels == MEAN).any():
+            _means(to_float(before, old.dtype(source)), here, axis, factors, new.dtype(name), report)
     _classes(here, axis, report)
     moved = np.flatnonzero((axis.labels == ZERO) & (to_float(here, new.dtype(name)) != 0.0))
     if zero and len(moved):
@@ -35,11 +59,40 @@ def check_follower(
     return report
 
 
+def rounding(values: Floats, dtype: str) -> Floats:
+    """How far what is stored may be from these values."""
+    return np.asarray(np.abs(values) * max(EPS.get(dtype, 0.0), 1e-14) + SMALLEST.get(dtype, 0.0))
+
+
+def _multiples(
+    before: Floats, here: Floats, axis: AxisClaim, factors: Floats | None, offset: bool, dtype: str, report: Report
+) -> None:
+    """Values of copies are multiples of the old ones, rounded once."""
+    assert factors is not None
+    copies = np.flatnonzero(axis.known)
+    shift = 1.0 if offset else 0.0
+    wanted = factors[copies] * (shift + before[axis.labels[copies]]) - shift
+    gap = np.nan_to_num(np.abs(here[copies] - wanted), nan=np.inf)
+    largest = max(float(np.abs(wanted).max(initial=0.0)), 1e-300)
+    report.deviation = max(report.deviation, float(gap.max(initial=0.0)) / largest)
+    wrong = gap > rounding(wanted, dtype)
+    if wrong.any():
+        unit = int(copies[int(np.argmax(gap * wrong))])
+        times = f"{float(factors[unit]):.6g} times the {'gain' if offset else 'value'} of old unit"
+        report.add("C1", f"unit {unit} should have {times} {int(axis.labels[unit])}", float(gap.max()) / largest)
+
+
+def _means(before: Floats, here: Raw, axis: AxisClaim, factors: Floats | None, dtype: str, report: Report) -> None:
+    """Values of means are the mean of the old ones."""
+    means = np.flatnonzero(axis.labels == MEAN)
+    wanted = before.mean() * (np.ones(axis.new) if factors is None else factors)[means]
+    gap = np.abs(to_float(here[means], dtype) - wanted)
+    if not (gap <= rounding(wanted, dtype) + 1e-14 * np.abs(before).max(initial=0.0)).all():
+        report.add("N6", f"unit {int(means[int(np.argmax(gap))])} should have the mean of the old values")
+
+
 def _copies(before: Raw, here: Raw, axis: AxisClaim, dtype: str, report: Report) -> None:
-    copies = np.flatnonzero((axis.labels >= 0) & (axis.labels < axis.old))
-    if len(before) != axis.old:
-        report.add("C4", f"the old tensor has {len(before)} values for {axis.old} units")
-        return
+    copies = np.flatnonzero(axis.known)
     wrong = bits(here[copies]) != bits(before[axis.labels[copies]])
     if wrong.any():
         unit = int(copies[np.argmax(wrong)])
@@ -53,7 +106,7 @@ def _copies(before: Raw, here: Raw, axis: AxisClaim, dtype: str, report: Report)
 
 
 def _classes(here: Raw, axis: AxisClaim, report: Report) -> None:
-    first = first_of_class(axis.labels)
+    first = first_of_class(axis.identities)
     wrong = (bits(here) != bits(here[first])) & (axis.labels >= axis.old)
     if wrong.any():
         unit = int(np.argmax(wrong))

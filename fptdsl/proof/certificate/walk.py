@@ -10,11 +10,16 @@ old outputs, the two networks are equal in real arithmetic (``docs/maths.md`` se
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from ...architecture.graph import Graph, Node, Value
 from ...architecture.ops import OPERATIONS
 from ...architecture.ops.shapes import axis_of
+from . import streams as _streams  # noqa: F401  (rules of norms)
 from .claims import AxisClaim, Claim, plain, unknown, zero_claim
+from .factors import FactoredLayers
 from .guide import Guide
 from .heads import RULES
 from .inserted import InsertedLayers
@@ -22,12 +27,15 @@ from .kernels import LINEAR, Embedded, Rows, kernel_of
 from .law import check_kernel
 from .ledger import Ledger
 from .matching import OldNetwork, Ranges, differing, fixes
+from .pairs import halves_of_pairs
 from .reading import Tensors
-from .recurrent import SpecialLayers
 from .shares import SharedLayers
+from .special import COLUMNS, SpecialLayers
 from .transfer import SPECIAL, Illegal, NoRule, every_unit_alone, transfer, zero_units
 from .vectors import check_follower
 
+GAINS = ("scale", "offset scale")
+"""What multiplies units one by one."""
 SHIFTS = ("bias", "running_mean")
 """What must be zero for a zero unit to stay zero."""
 WITH_AXIS = ("layernorm", "rmsnorm", "scale")
@@ -47,6 +55,7 @@ class Walk:
         self.shares = SharedLayers(guide, self.network, before, after, ledger)
         self.special = SpecialLayers(guide, before, after, ledger)
         self.inserted = InsertedLayers(guide, after, ledger)
+        self.factored = FactoredLayers(guide, self.network, before, after, ledger)
         for name, value in new.inputs.items():
             origin = old.inputs.get(name)
             self.claims[value] = unknown(value.shape) if origin is None else _old(origin)
@@ -72,7 +81,7 @@ class Walk:
         try:
             axes = transfer(node, counterpart, inputs, self.zeros)
         except Illegal as reason:
-            self.ledger.find(node.name, "C3", str(reason))
+            self.ledger.find(node.name, reason.check, str(reason))
             axes = self._first_operand(node, inputs, counterpart)
         return Claim(self.network.canon(counterpart.output), axes)
 
@@ -87,8 +96,15 @@ class Walk:
         first = inputs[0]
         if node.op in ("dropout", "dropout2d", "stochastic_depth"):
             return first
-        if len(inputs) == 1 and first.old is not None and fixes(node, self.ranges(first.old)):
-            return first
+        if node.op == "maxout":
+            return self.inserted.largest(node, first) or unknown(node.output.shape)
+        if len(inputs) == 1 and first.old is not None:
+            whole = all(axis.simple for axis in first.axes)
+            if whole and fixes(node, self.ranges(first.old)):
+                return first
+            halves = None if whole else halves_of_pairs(node, first)
+            if halves is not None:
+                return halves
         if node.op == "add":
             others = [claim for claim in inputs if not claim.zeros]
             if len(others) <= 1 and all(claim.axes and _shape(claim) == node.output.shape for claim in inputs):
@@ -109,6 +125,11 @@ class Walk:
         shared = self.guide.share_of(node)
         if shared is not None:
             return self.shares.part(node, shared, inputs[0]) or unknown(node.output.shape)
+        factor = self.guide.factor_of(node)
+        if factor is not None and factor.part == "first":
+            return self.factored.first(node, inputs[0])
+        if factor is not None:
+            return self.factored.second(node, inputs[0], factor.name) or unknown(node.output.shape)
         sources = self.guide.sources(node)
         known = [source for source in sources.values() if source is not None]
         if not known:
@@ -129,7 +150,7 @@ class Walk:
         try:
             return Claim(old, self._checked(node, layer, given, sources))
         except Illegal as reason:
-            self.ledger.find(where, "C3", str(reason))
+            self.ledger.find(where, reason.check, str(reason))
             return Claim(old, given.axes if _shape(given) == node.output.shape else unknown(node.output.shape).axes)
 
     def _supposed(self, layer: Node, given: Claim) -> Claim:
@@ -137,29 +158,39 @@ class Walk:
         value = layer.inputs[0]
         if len(value.shape) != len(given.axes):
             return _old(value)
-        return Claim(value, tuple(AxisClaim(old, axis.labels) for old, axis in zip(value.shape, given.axes)))
+        return Claim(value, tuple(replace(axis, old=old) for old, axis in zip(value.shape, given.axes)))
 
     def _checked(self, node: Node, layer: Node, given: Claim, sources: dict[str, str | None]) -> tuple[AxisClaim, ...]:
         if OPERATIONS[node.op].affine == "map":
             return self._kernel(node, layer, given, sources)
         if node.op in ("lstm", "gru"):
             return self.special.recurrent(node, layer, given, sources)
-        if node.op == "embedding":
-            return self.special.embedding(node, layer, given, sources)
+        if node.op in COLUMNS:
+            return self.special.columns(node, layer, given, sources)
         if node.op in RULES or (node.op not in SPECIAL and not every_unit_alone(node.op)):
             return self._unchanged(node, layer, given)
         place = axis_of(OPERATIONS[node.op], layer.args.dim, layer.inputs[0]) if node.op in WITH_AXIS else 0  # type: ignore[attr-defined]
-        axes = transfer(node, layer, [given], self.zeros)
-        for suffix, tensor in node.tensors.items():
+        axes = list(transfer(node, layer, [given], self.zeros))
+        # Scales first: shifts are those of the units that they make.
+        for suffix, tensor in sorted(node.tensors.items(), key=lambda item: item[1].init not in GAINS):
             source = sources[suffix]
             if source is None or tensor.init == "count" or tensor.name not in self.after:
                 continue
-            axis = axes[place] if tensor.roles[0] == "follows" else plain(tensor.shape[0])
+            grown = tensor.roles[0] == "follows"
+            factors = None
+            if tensor.init in GAINS and grown:
+                factor = self.guide.factor(tensor.name)
+                factors = np.full(axes[place].new, factor)
+                axes[place] = axes[place].without_means().times(factor)
+            elif tensor.init == "shift" and grown:
+                factors = axes[place].factors
+            axis = axes[place] if grown else plain(tensor.shape[0])
             report = check_follower(
-                self.before, source, self.after, tensor.name, axis, zero=suffix in SHIFTS and tensor.init != "slope"
-            )
+                self.before, source, self.after, tensor.name, axis, zero=suffix in SHIFTS and tensor.init != "slope",
+                factors=factors, offset=tensor.init == "offset scale",
+            )  # fmt: skip
             self.ledger.record(tensor.name, "C1", report)
-        return axes
+        return tuple(axes)
 
     def _unchanged(self, node: Node, layer: Node, given: Claim) -> tuple[AxisClaim, ...]:
         """A layer without a rule: right where nothing about it has grown."""
@@ -185,7 +216,9 @@ class Walk:
             self.ledger.record(name, ("C1", "C2"), report)
         if "bias" in node.tensors:
             bias = node.tensors["bias"].name
-            report = check_follower(self.before, sources["bias"], self.after, bias, outputs, zero=True)
+            report = check_follower(
+                self.before, sources["bias"], self.after, bias, outputs, zero=True, factors=outputs.factors
+            )
             self.ledger.record(bias, "C1", report)
         return tuple(
             outputs if axis == place else self._position(node, layer, given, axis) for axis in range(len(given.axes))
