@@ -167,7 +167,7 @@ class _Editor:
         method = asked_for(request.method) or automatic(residual)
         if residual and directive.to is not None and not is_run(run[0]):  # type: ignore[arg-type]
             raise self._no_width(regions[0].name, directive)
-        output = self._output(regions[-1], run)
+        output = self._output(regions[-1])
         scope = self.parents[id(run[0])][0]
         numbered = scope is not None and scope.numbered
         for number in range(1, directive.by + 1):
@@ -219,9 +219,10 @@ class _Editor:
             run.append(node)
         return run
 
-    def _output(self, region: Region, run: list[Tree]) -> tuple[int, ...]:
-        node = next((n for n in self.graph.nodes if n.tree is run[0]), None)
-        value = node.output if node is not None else region.output
+    def _output(self, region: Region) -> tuple[int, ...]:
+        """The shape behind the layer itself (its norm and activation not counted), or behind a composite."""
+        node = next((n for n in self.graph.nodes if n.tree is region.tree), None)
+        value = node.output if node is not None and isinstance(region.tree, Layer) else region.output
         assert value is not None
         return value.shape
 

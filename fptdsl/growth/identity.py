@@ -17,7 +17,7 @@ from ..architecture.activations import Activation, activation_of
 from ..architecture.graph import Graph, Node, Value
 from ..architecture.ops import OPERATIONS
 from ..architecture.ops.fields import per_axis
-from ..architecture.terms import Space, resolve
+from ..architecture.terms import Prod, Space, Term, resolve
 from .ranges import interval
 from .recipe import Constant, Cycle, Dirac, IdentityNorm, Start
 
@@ -307,10 +307,20 @@ class Solver:
             if OPERATIONS[inner.op].affine is None:
                 raise NoIdentity(f"`{inner.name}` stands between the layer and its activation")
         weight = inner.tensors["weight"]
-        space = resolve(next(axis for axis, role in zip(weight.axes, weight.roles) if role != "reads"))
-        if not isinstance(space, Space) or getattr(inner.args, "groups", 1) != 1:
-            raise NoIdentity(f"`{inner.name}` is grouped, so its units cannot come in pairs", "use `netmorph`")
+        space = _members(next((axis for axis, role in zip(weight.axes, weight.roles) if role == "writes"), None))
+        if space is None:
+            raise NoIdentity(
+                f"`{inner.name}` has no units of its own that could come in pairs", "what works here: `netmorph`, `r2r`"
+            )
         self.found.mirrors += (Mirror(inner, node, space, activation.paired),)
+
+
+def _members(axis: Term | None) -> Space | None:
+    """The units of an axis that can be doubled: those inside each group, where there are groups."""
+    term = resolve(axis) if axis is not None else None
+    if isinstance(term, Prod) and term.factors:
+        term = resolve(term.factors[-1])
+    return term if isinstance(term, Space) else None
 
 
 def _shown(shape: tuple[int, ...]) -> str:

@@ -73,10 +73,8 @@ class PairSolver(Solver):
     def _cancel(self, node: Node) -> None:
         weight = node.tensors["weight"]
         reads = [axis for axis, role in zip(weight.axes, weight.roles) if role == "reads"]
-        if not reads or getattr(node.args, "groups", 1) != 1:
-            raise NoIdentity(
-                f"`{node.name}` reads each group of units by itself, so pairs do not cancel in it", "use `zero`"
-            )
+        if not reads:
+            raise NoIdentity(f"`{node.name}` reads each unit by itself, so pairs do not cancel in it", "use `zero`")
         found = list(_own(reads[0]))
         if not found:
             raise NoIdentity(f"the units that `{node.name}` reads cannot come in pairs", "use `zero`")

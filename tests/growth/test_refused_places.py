@@ -30,14 +30,6 @@ model M() {
 """
 
 
-@pytest.mark.parametrize("place", ["layers.0", "layers.0.fc", "layers.1"])
-def test_no_residual_branch_of_maxout_layers(place: str) -> None:
-    with pytest.raises(FptError) as refused:
-        plan_of("maxout_mlp", f"deepen {place} by 1 using r2r", settings={"inputs": 6, "units": 4, "pieces": 2})
-    assert refused.value.diagnostics[0].code == "F321"
-    assert "maxout" in refused.value.diagnostics[0].message
-
-
 def test_parallel_branches_do_not_share_an_activation_name() -> None:
     with pytest.raises(FptError) as refused:
         plan_of("squeezenet", "deepen features.4 by 1 using netmorph", settings={"width": 2, "size": 48})

@@ -18,8 +18,8 @@ class Run:
     """What a directive repeats once: layers that follow one another, or a composite.
 
     ``names`` are the keys of the new nodes, None for those without one.  ``output`` is the shape behind the
-    first layer.  ``numbered``: inside ``sequential`` or ``repeat``, where new layers need no key.  ``width``
-    is that of ``to M``.  ``fresh`` gives a free key beside the run, by wish.
+    last layer with a kernel, which all copies keep.  ``numbered``: inside ``sequential`` or ``repeat``, where new
+    layers need no key.  ``width`` is that of ``to M``.  ``fresh`` gives a free key beside the run, by wish.
     """
 
     nodes: tuple[Tree, ...]
@@ -77,9 +77,14 @@ def _keeping_group(scope: Scope, output: tuple[int, ...]) -> Scope:
 
 
 def keeping(layer: Layer, output: tuple[int, ...]) -> Any:
-    """The arguments of an inserted layer: stride 1, dilation 1, the same groups, size-keeping padding."""
+    """The arguments of an inserted layer: stride 1, dilation 1, the same groups, size-keeping padding.
+
+    Of neighbours that are inserted as one unit (D-3), each has as many units as come in.
+    """
     args = cast(Any, layer.args)  # the arguments of a convolution or a linear layer
     change: dict[str, Any] = {}
+    if not hasattr(args, "kernel_size"):
+        change["out_features"] = output[-1]
     if hasattr(args, "kernel_size"):
         dims = type(args).dims if hasattr(type(args), "dims") else len(output) - 1
         kernel = per_axis(args.kernel_size, dims)
@@ -93,7 +98,12 @@ def keeping(layer: Layer, output: tuple[int, ...]) -> Any:
         change["stride"], change["dilation"] = 1, 1
         if args.padding != "same":
             change["padding"] = padding[0] if len(set(padding)) == 1 else padding
-        if output[0] % args.groups:
+        if hasattr(args, "output_padding"):
+            change["output_padding"] = 0
+        change["out_channels"] = output[0]
+        if args.groups == args.out_channels:  # depthwise
+            change["groups"] = output[0]
+        elif output[0] % args.groups:
             raise Refused("F321", f"{output[0]} units do not divide into {args.groups} groups")
     return type(args)(**{**dict(args), **change})
 

@@ -46,21 +46,16 @@ class R2R(Deepening):
     def _branch(self, nodes: tuple[Tree, ...], run: Run) -> tuple[Tree, ...]:
         first = next(node for node in nodes if is_map(node))
         assert isinstance(first, Layer)
-        if any(isinstance(node, Layer) and node.op == "maxout" for node in nodes):
-            raise Refused(
-                "F321",
-                "a maxout passes on fewer units than it takes, and a branch must end in as many",
-                "use `net2net`",
-            )
-        activation = next((node for node in nodes if is_activation(node)), None)
+        pieces = next((node for node in nodes if isinstance(node, Layer) and node.op == "maxout"), None)
+        activation = pieces or next((node for node in nodes if is_activation(node)), None)
         norm = next((node for node in nodes if is_norm(node)), None)
         names = dict(zip(map(id, run.nodes), run.names))
         lead = names.get(id(first)) or _short(first.op)
         inside = not names or run.numbered
         # Inside a composite of its own the two have the plain names of layers; else names beside the run's.
         keys = (f"{lead}1", f"{lead}2") if inside else (lead, run.fresh(_next(lead)))
-        width = max(2, run.width or run.output[0])
-        opening = _wide(copied(first, keys[0], run.output), width)
+        each = cast(Any, pieces).args.pieces if pieces is not None else 1
+        opening = _paired(copied(first, keys[0], run.output), run.width, each)
         middle: list[Tree] = []
         if norm is not None:
             middle.append(clone(norm, key="norm1" if inside else names.get(id(norm)) or run.fresh(f"{lead}_norm")))
@@ -69,8 +64,10 @@ class R2R(Deepening):
             middle.append(clone(activation, key=key))
         else:
             middle.append(Layer(op="relu", args=OPERATIONS["relu"].Args()))
-        closing = copied(first, keys[1], run.output)
-        return (opening, *(replace(node, let=None) for node in middle), replace(closing, let=None))
+        closing = _wide(copied(first, keys[1], run.output), _units(first) // each)
+        if pieces is not None:
+            closing = replace(closing, like=None)  # It has one unit for all pieces of what it is a copy of.
+        return (opening, *(replace(node, let=None) for node in middle), closing)
 
     def identity(self, part: Part) -> Identity:
         identity = part.solve_by_pairs()
@@ -94,15 +91,34 @@ class R2R(Deepening):
         return told
 
 
-def _wide(layer: Tree, width: int) -> Tree:
+def _paired(layer: Tree, width: int | None, pieces: int) -> Layer:
+    """The layer with units that can come in pairs: two or more in each group, and all pieces of each."""
+    assert isinstance(layer, Layer)
+    groups: int = getattr(layer.args, "groups", 1)
+    least = 2 * groups * pieces
+    if width is None:
+        return _wide(layer, max(_units(layer), least))
+    if width % (groups * pieces) or width < (least if groups > 1 or pieces > 1 else 1):
+        what = f"{groups} groups" if groups > 1 else f"{pieces} pieces"
+        near = max(-(-width // (groups * pieces)) * groups * pieces, least)
+        raise Refused("F323", f"{width} units are not pairs of units in {what}", f"use `to {near}`")
+    return _wide(layer, max(2, width))
+
+
+def _wide(layer: Tree, width: int) -> Layer:
     """The layer with another number of units."""
     assert isinstance(layer, Layer)
     args: Any = layer.args
-    name = "out_features" if "out_features" in type(args).model_fields else "out_channels"
-    change: dict[str, Any] = {name: width}
-    if getattr(args, "groups", 1) != 1:
-        raise Refused("F321", "groups of units cannot come in pairs that cancel in the next layer", "use `netmorph`")
-    return replace(layer, let=None, args=type(args)(**{**dict(args), **change}))
+    return replace(layer, let=None, args=type(args)(**{**dict(args), _argument(layer): width}))
+
+
+def _units(layer: Tree) -> int:
+    assert isinstance(layer, Layer)
+    return int(getattr(layer.args, _argument(layer)))
+
+
+def _argument(layer: Layer) -> str:
+    return "out_features" if "out_features" in type(layer.args).model_fields else "out_channels"
 
 
 def _short(op: str) -> str:
