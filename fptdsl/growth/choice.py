@@ -49,6 +49,7 @@ def choose(
             continue
         request = widths.asked.get(space)
         fact = facts.get(space) or Facts(space)
+        fact.sizes = widths.sizes
         method, options, refused = _method(fact, new, request, space in widths.causes, diagnostics)
         if method is None:
             continue

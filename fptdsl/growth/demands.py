@@ -13,6 +13,7 @@ from ..architecture.tree import Layer
 from ..diagnostics import Diagnostics
 from ..language import syntax
 from .distribute import Sizes
+from .frozen import in_words, way_out
 from .groups import Group, groups, inside, signature, top_parts, written
 from .paths import is_pattern, is_whole_model, specificity
 from .plan import Skipped
@@ -106,7 +107,7 @@ def inserted_demands(
         elif group.frozen is not None:
             diagnostics.add(
                 "F304",
-                f"`{node.name}` cannot be {directive.to} wide: {_frozen(group.frozen)}",
+                f"`{node.name}` cannot be {directive.to} wide: {in_words(group.frozen)}",
                 directive.span,
                 hint="leave `to` out, or deepen a layer before it",
             )
@@ -153,13 +154,13 @@ def _layer_demands(
                 hint=f"ask for {old} or more",
             )
         elif group.frozen is not None and is_pattern(directive.path):
-            widths.skipped.append(Skipped(request.text, target or group.name, _frozen(group.frozen)))
+            widths.skipped.append(Skipped(request.text, target or group.name, in_words(group.frozen)))
         elif group.frozen is not None:
             diagnostics.add(
                 "F304",
-                f"`{target or group.name}` cannot be widened: {_frozen(group.frozen)}",
+                f"`{target or group.name}` cannot be widened: {in_words(group.frozen)}",
                 directive.path.span,
-                hint=_frozen_hint(group.frozen),
+                hint=way_out(group.frozen),
             )
         else:
             exact = directive.amount.kind in ("to", "multiple")
@@ -175,23 +176,6 @@ def _amount(amount: syntax.Amount, old: int) -> int:
     if amount.kind == "factor":
         return ceil(Fraction(str(amount.value)) * old)
     return -(-old // int(amount.value)) * int(amount.value)
-
-
-def _frozen(reason: str) -> str:
-    words = {
-        "model output": "its units are the model's output",
-        "graph output": "its units are the model's output",
-        "model input": "its units are the model's input",
-        "graph input": "its units are the model's input",
-        "softmax": "a softmax runs over its units, and new ones would take probability from the old",
-    }
-    return words.get(reason, reason)
-
-
-def _frozen_hint(reason: str) -> str | None:
-    if "output" in reason:
-        return "growth keeps what the model computes; widen a layer before it"
-    return None
 
 
 def _composite_demands(
@@ -215,7 +199,7 @@ def _composite_demands(
     demands = []
     for group in written_inside.values():
         if group.frozen is not None:
-            widths.skipped.append(Skipped(request.text, group.name, _frozen(group.frozen)))
+            widths.skipped.append(Skipped(request.text, group.name, in_words(group.frozen)))
             continue
         old = size(group.term)
         if ratio * old > MAX_UNITS or (directive.amount.kind == "multiple" and directive.amount.value > MAX_UNITS):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ..architecture.graph import Event, Graph, Role, Tensor
 from ..architecture.terms import Prod, Space, Term, resolve, spaces
+from .distribute import Sizes
 from .leaks import leaks
 
 
@@ -25,12 +26,17 @@ class Facts:
     """Where the units are, for what is only known of the whole way that they take (``stream.py``)."""
     leak: Event | None = None
     """What makes something of units that start at zero before they are read (``leaks.py``)."""
+    sizes: Sizes | None = None
+    """The new sizes of all Spaces, once they are settled."""
 
     def kinds(self) -> set[str]:
         return {event.kind for event in self.events}
 
     def first(self, *kinds: str) -> Event | None:
         return next((event for event in self.events if event.kind in kinds), None)
+
+    def every(self, *kinds: str) -> list[Event]:
+        return [event for event in self.events if event.kind in kinds]
 
     def first_pointwise(self, names: frozenset[str]) -> Event | None:
         """The first activation of one of these names that the units go through."""

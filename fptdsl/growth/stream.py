@@ -134,6 +134,12 @@ class _Analysis:
             self.flows[node.output] = given
         elif roles and roles <= {"reads", "writes", "follows"} and OPERATIONS[node.op].has_parameters:
             self._layer(node, given)
+        elif given is not None and given.norm is not None and not roles:
+            raise NoRescale(
+                f"`{node.name}` ({node.op}) computes with what `{given.norm.name}` gives for each unit, and makes of a "
+                "new unit something that does not belong in the stream",
+                f"widen to a multiple of {self.space.size}",
+            )
         else:
             raise NoRescale(f"`{node.name}` ({node.op}) computes with these units before a norm does")
 

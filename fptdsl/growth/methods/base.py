@@ -69,7 +69,8 @@ def illegal_for_new_classes(facts: Facts) -> Illegal | None:
     }
     event = facts.first(*words)
     if event is not None:
-        return Illegal(f"{words[event.kind]} at `{event.where}`")
+        hint = "`net2net` keeps it where every unit gets as many copies" if event.kind == "mean" else None
+        return Illegal(f"{words[event.kind]} at `{event.where}`", hint)
     event = facts.first("groups")
     if event is not None:
         return Illegal(

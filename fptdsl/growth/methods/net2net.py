@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from fractions import Fraction
+from math import prod
 
 from ...architecture.graph import Event
-from ...architecture.terms import Cat, Prod, Space, Term, resolve
+from ...architecture.terms import Cat, Prod, Space, Term, resolve, spaces
+from ..distribute import Sizes
 from ..facts import Facts
 from ..plan import Exactness
 from ..random import Stream
@@ -25,33 +29,38 @@ class Net2Net(Method):
             event = _untied(facts)
         if event is not None:
             return Illegal(f"{UNSUMMED[event.kind]} at `{event.where}`")
-        event = facts.first("groups", "mean")
-        if event is not None and new % facts.space.size:
-            return Illegal(
-                f"`{event.where}` takes a mean over these {facts.space.size} units, kept only by copies of all alike",
-                f"widen to a multiple of {facts.space.size}",
-            )
-        if event is not None and _beside_others(event.term):
-            return Illegal(f"`{event.where}` takes a mean over these and other units, which must all be copied alike")
-        if event is not None and float(options.get("noise", 0.0)):
+        for event in facts.every("groups", "mean"):
+            if new % facts.space.size:
+                return Illegal(
+                    f"`{event.where}` takes a mean over these {facts.space.size} units, kept only by copies of all "
+                    "alike",
+                    f"widen to a multiple of {facts.space.size}",
+                )
+            if copies(event.term, facts.sizes) is None:
+                parts = ", ".join(f"`{leaf.home}`" for leaf in dict.fromkeys(spaces(event.term)))
+                return Illegal(
+                    f"`{event.where}` takes a mean over these and other units, which must all be copied alike",
+                    f"widen all that it joins to the same multiple: {parts}",
+                )
+        if facts.every("groups", "mean") and float(options.get("noise", 0.0)):
             return None
-        if not facts.readers and not facts.grouped:
+        if not facts.readers and not facts.grouped and facts.first("max") is None:
             return Illegal("no layer reads these units through a kernel, so copies cannot share a weight")
         return None
 
     def table(self, facts: Facts, name: str, new: int, options: Options, stream: Stream) -> Table:
         old = facts.space.size
         if facts.kinds() & {"groups", "mean"}:
-            copies = [unit % old for unit in range(old, new)]
+            copied: Sequence[int] = [unit % old for unit in range(old, new)]
         else:
-            copies = stream.integers(new - old, old)
+            copied = stream.integers(new - old, old)
         # A tied head sums over all copies: the norm before it is divided by their number (T-8).
         tied = tied_norms(facts.graph, facts.space) or () if facts.graph is not None and facts.first("tied") else ()
         return Table(
             name,
             old,
             new,
-            (*range(old), *copies),
+            (*range(old), *copied),
             (),
             self.name,
             factors=tuple((tensor, old / new) for tensor in tied),
@@ -65,11 +74,18 @@ class Net2Net(Method):
         return "eval-only" if "dropout" in facts.kinds() else "exact"
 
     def why(self, facts: Facts, options: Options) -> str:
+        if not facts.readers and not facts.grouped:
+            return "new pieces copy old ones, and the largest of equal values is the value"
         return f"new units copy old ones; readers share each weight ({options.get('split', 'element')} split)"
 
     def advice(self, facts: Facts, options: Options) -> tuple[str, ...]:
         told = []
-        twins = options.get("split") == "equal" and not float(options.get("noise", 0.0))
+        noise = float(options.get("noise", 0.0))
+        if facts.first("max") is not None and not facts.readers and not noise:
+            told.append(
+                "copied pieces of a maxout get equal gradients for ever; `noise=0.01` parts them, approximately"
+            )
+        twins = options.get("split") == "equal" and not noise
         if twins and "dropout" not in facts.kinds():
             told.append("copies with equal shares get equal gradients for ever; `split=element` parts them exactly")
         if "dropout" in facts.kinds():
@@ -84,13 +100,17 @@ def _untied(facts: Facts) -> Event | None:
     return facts.first("tied")
 
 
-def _beside_others(term: Term) -> bool:
-    """Whether a concatenation in the term holds different parts."""
+def copies(term: Term, sizes: Sizes | None) -> Fraction | None:
+    """How often every unit of an axis occurs when all its Spaces are copied alike; None where parts differ (N-3)."""
     term = resolve(term)
     if isinstance(term, Space):
-        return False
-    parts = term.factors if isinstance(term, Prod) else term.parts
-    return (isinstance(term, Cat) and len(set(parts)) > 1) or any(map(_beside_others, parts))
+        return Fraction(sizes.size(term) if sizes is not None else term.size, term.size)
+    parts = [copies(part, sizes) for part in (term.factors if isinstance(term, Prod) else term.parts)]
+    if None in parts:
+        return None
+    if isinstance(term, Cat):
+        return parts[0] if len(set(parts)) == 1 else None
+    return prod((part for part in parts if part is not None), start=Fraction(1))
 
 
 def replication(table: Table) -> Counter[int]:

@@ -38,7 +38,7 @@ VARIANTS: tuple[Variant, ...] = (
         "net2net(split=element)",
         "W-1, W-2",
         "exact; eval-only with dropout",
-        "copies may be shared among readers; under a norm over the units: copies of all alike",
+        "copies may be shared among readers; under a norm over the units: copies of all alike; or pieces of a maxout",
         "copies part from the first step",
     ),
     Variant(
