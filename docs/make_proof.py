@@ -38,7 +38,10 @@ bounds are those of [maths.md](maths.md).
    compared with the old network's own sensitivity. Where there are batch norms they are compared in train mode as well
    (V-6: statistics of the batch, no dropout): `bitwise` and `exact` plans must hold there within 1e-9 or 10 times the
    sensitivity in that mode, of `eval-only` plans the size is printed. Drift in float32, and in float16 or bfloat16
-   where the file is in that (V-9), is printed and forbids nothing.
+   where the file is in that (V-9), is printed and forbids nothing. Weights are loaded layer by layer, large ones a few
+   rows at a time, tables only where they are looked up. Of two networks with more than a billion weights together that
+   are certified, an excerpt is evaluated: one block of every kind, old and new, the others left out of both, which
+   the verdict says (`--verify full` evaluates every block, `--verify certificate` none).
 3. **Gradient probe** (V-8). One backward pass towards a random target on the grown network in train mode, and two
    steps of SGD: new rows that get no gradient, copies that get the gradients of their twins, and gradients of new
    parameters more than 30 times those of old ones. It warns and forbids nothing. `apply` probes networks of up to

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +13,10 @@ from .certifying import certified, learning, require_certificate
 from .clock import Clock
 from .folders import new_fields, write_companions
 from .hashing import Hashing
-from .opening import dtype_of, open_fitting
+from .opening import open_fitting
 from .outputs import Outputs, check_container, check_spec_is_ours, outputs_for
 from .planning import given, planned
+from .proving import Extent, check_extent, numerical_check
 from .reading import Spec, read_spec, texts
 from .receipts import receipt
 from .results import ApplyResult, PlanResult, VerificationFailed
@@ -41,6 +41,7 @@ def apply(
     seed: int | None = None,
     calibrate: str | Path | None = None,
     probe: str | Path | None = None,
+    verify: Extent = "auto",
     force: bool = False,
     progress: Progress | None = None,
 ) -> ApplyResult:
@@ -48,13 +49,15 @@ def apply(
 
     The outputs are there all or not at all; the checkpoint comes last.  Without directives nothing is
     written.  ``plan`` applies a saved plan as it is; ``probe`` verifies on real inputs too; ``calibrate`` is
-    data for the statistics of inserted batch norms.
+    data for the statistics of inserted batch norms.  ``verify``: what is evaluated where the certificate passed:
+    every layer (``full``), nothing (``certificate``), or one block of every kind of a large network (``auto``).
 
     Raises:
         StalePlan: the saved plan no longer fits.
         VerificationFailed: the grown network is not what the plan promised; nothing was published.
         FptError: a fault of the spec, the directives, the checkpoint, the probe or a path.
     """
+    check_extent(verify)
     clock = Clock()
     source_path = Path(checkpoint)
     saved = None if plan is None else read_plan(plan)
@@ -89,7 +92,10 @@ def apply(
             check_container(outputs.checkpoint, source.container)
         others = (probe, plan, model, calibrate)
         inputs = [source_path, *read.files, *(Path(path) for path in others if path is not None)]
-        return _publish(made, read, source, outputs, inputs, probe=probe, force=force, progress=progress, clock=clock)
+        return _publish(
+            made, read, source, outputs, inputs,
+            probe=probe, extent=verify, force=force, progress=progress, clock=clock,
+        )  # fmt: skip
 
 
 def _publish(
@@ -100,6 +106,7 @@ def _publish(
     inputs: Sequence[Path],
     *,
     probe: str | Path | None,
+    extent: Extent,
     force: bool,
     progress: Progress | None,
     clock: Clock,
@@ -136,9 +143,13 @@ def _publish(
             document["certificate"] = certificate.to_json()
             require_certificate(certificate, document)
             with clock("verify"):
-                verdict = _verify(made, grown, source, result, probe, phase(progress, "verify"))
-            document["verification"] = verdict.to_json()
-            _require(made, verdict, document)
+                verdict = numerical_check(
+                    made, grown, source, result, certificate,
+                    extent=extent, probe=probe, progress=phase(progress, "verify"),
+                )  # fmt: skip
+            if verdict is not None:
+                document["verification"] = verdict.to_json()
+                _require(made, verdict, document)
             if made.exactness == "baseline":
                 _require_old_weights(made, source, result, document)
             with clock("gradients"):
@@ -161,21 +172,6 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _verify(
-    made: PlanResult,
-    grown: Spec,
-    source: Checkpoint,
-    result: Checkpoint,
-    probe: str | Path | None,
-    progress: Callable[[int, int], None] | None,
-) -> Verdict:
-    """The function of the written file, read by the written spec, against that of the old file."""
-    from ..proof import verify_plan
-
-    plan = replace(made.plan, new=grown.graph)
-    return verify_plan(plan, source, source, result, file_dtype=dtype_of(source), probe=probe, progress=progress)
 
 
 def _require(made: PlanResult, verdict: Verdict, document: Mapping[str, Any]) -> None:

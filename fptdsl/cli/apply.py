@@ -24,6 +24,7 @@ def apply(
     seed: options.Seed = None,
     calibrate: options.Calibrate = None,
     probe: options.Probe = None,
+    verify: options.Verify = "auto",
     force: options.Force = False,
     full: options.Full = False,
     json: options.Json = False,
@@ -36,6 +37,6 @@ def apply(
     keep_freed_memory()
     return run(
         api.apply, spec, checkpoint, out=out, plan=plan, grow=grow or (), model=model,
-        settings=options.settings(set_), seed=seed, calibrate=calibrate, probe=probe, force=force,
-        bar=True, as_json=json, full=full,
+        settings=options.settings(set_), seed=seed, calibrate=calibrate, probe=probe,
+        verify=verify, force=force, bar=True, as_json=json, full=full,
     )  # fmt: skip

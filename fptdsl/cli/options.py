@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -33,6 +33,10 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document on standar
 Probe = Annotated[
     Path | None,
     typer.Option("--probe", metavar="FILE.npz", help="Verify on these inputs too; may hold the expected outputs."),
+]
+Verify = Annotated[
+    Literal["auto", "full", "certificate"],
+    typer.Option("--verify", help="What is evaluated of a certified growth: auto takes blocks of a large network."),
 ]
 Calibrate = Annotated[
     Path | None,

@@ -7,10 +7,12 @@ package is used when it runs or is loaded.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 from torch import fx, nn
+from torch.overrides import TorchFunctionMode
 
 from ..architecture.graph import Graph, Node, Value, key_of
 from .factories import MODULES, becomes_module
@@ -29,13 +31,27 @@ def build(graph: Graph, *, device: str | torch.device = "cpu", dtype: torch.dtyp
     """
     check_names(graph)
     root = nn.Module()
-    with torch.device(device):
+    place = torch.device(device)
+    with _NoValues() if place.type == "meta" else nullcontext(), place:
         code = _Code(graph, root).write()
     name = variable(graph.network.name)
     module = fx.GraphModule(root, code, class_name=name)
     # torch gives an unpickled module this class name, but does not put it into the pickle by itself.
     vars(module)["_graphmodule_cls_name"] = name
     return module if dtype is None else module.to(dtype)
+
+
+class _NoValues(TorchFunctionMode):
+    """Leaves out the initialisation of tensors on the ``meta`` device, which have no values.
+
+    There torch draws them by way of its compiler, whose import alone takes more than a second.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = kwargs or {}
+        if getattr(func, "__name__", "").endswith(("normal_", "uniform_")):
+            return args[0] if args else given["tensor"]
+        return func(*args, **given)
 
 
 class _Code:

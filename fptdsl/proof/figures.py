@@ -45,13 +45,19 @@ def constant(outputs: Sequence[Outputs], bound: float) -> list[str]:
 
     An output of two inputs or more that does not react says nothing about what is behind it.
     """
-    names = []
-    for name in outputs[0] if outputs else ():
-        values = torch.cat([sample[name].double() for sample in outputs])
-        largest = float(values.abs().max())
-        if float((values.amax(0) - values.amin(0)).max()) <= bound * largest:
-            names.append(name)
-    return names
+    return [name for name in (outputs[0] if outputs else ()) if not _reacts([o[name] for o in outputs], bound)]
+
+
+def _reacts(batches: Sequence[Tensor], bound: float) -> bool:
+    """Whether rows differ; those of inputs of one size are compared (a probe may have sequences of its own)."""
+    alike: dict[torch.Size, list[Tensor]] = {}
+    for batch in batches:
+        alike.setdefault(batch.shape[1:], []).append(batch.double())
+    for some in alike.values():
+        values = torch.cat(some)
+        if float((values.amax(0) - values.amin(0)).max()) > bound * float(values.abs().max()):
+            return True
+    return False
 
 
 def largest(values: Iterable[float | None]) -> float | None:

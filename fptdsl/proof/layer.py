@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ..architecture.graph import Graph
+from .look_up import look_up
 from .scratch import Scratch, allocated
 from .threads import Workers
 from .variants import Variant
@@ -58,6 +59,10 @@ class Layer:
         """Call the module for every variant and sample; each piece of its tensors is read once."""
         if not self.shapes:
             return {at: self.module(*args, **kwargs) for at, (args, kwargs) in calls.items()}
+        if type(self.module) is nn.Embedding and self.module.max_norm is None:
+            table, indices = f"{self.target}.weight", {at: args[0] for at, (args, _) in calls.items()}
+            rows, columns = self.shapes["weight"]
+            return look_up(table, (rows, columns), reader, variants, indices)
         joined, pieces = self._pieces()
         scratch = Scratch() if len(pieces) > 1 else None
         batches = {at: self._batches(call) for at, call in calls.items()}

@@ -85,26 +85,32 @@ class Recipe:
         self._open: dict[str, _Rows | None] = {}
 
     def piece(self, name: str, raw: Tensor, exact: Tensor, start: int, empty: Empty = allocated) -> Tensor:
-        if start == 0:
+        if name not in self._open:
             values = self.unrounded(name)
             self._open[name] = None if values is None else _Rows(values)
         rows = self._open[name]
-        return exact if rows is None else rows.take(raw.shape, empty)
+        return exact if rows is None else rows.take(start, raw.shape, empty)
 
     def release(self) -> None:
         self._open.clear()
 
 
 class _Rows:
-    """Consecutive rows of a tensor, taken in other portions than they come in."""
+    """Rows of a tensor in their order, taken in other portions than they come in; some may be passed over."""
 
     def __init__(self, values: Piece | Iterator[Piece]) -> None:
         self._chunks = iter([values]) if isinstance(values, np.ndarray) else values
         self._left = np.empty(0)
+        self._next = 0
+        """Number of the first row in what is left."""
 
-    def take(self, shape: torch.Size, empty: Empty) -> Tensor:
+    def take(self, start: int, shape: torch.Size, empty: Empty) -> Tensor:
         if not shape:
             return from_raw(next(self._chunks).reshape(()), "float64")
+        while start >= self._next + len(self._left):
+            self._next += len(self._left)
+            self._left = next(self._chunks)
+        self._left, self._next = self._left[start - self._next :], start
         found, done = empty(shape), 0
         while done < shape[0]:
             if not len(self._left):
@@ -112,6 +118,7 @@ class _Rows:
             some = self._left[: shape[0] - done]
             found[done : done + len(some)] = from_raw(some, "float64").reshape(-1, *shape[1:])
             self._left = self._left[len(some) :]
+            self._next += len(some)
             done += len(some)
         return found
 

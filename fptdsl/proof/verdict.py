@@ -92,6 +92,22 @@ class Reproduction:
 
 
 @dataclass(frozen=True)
+class Scope:
+    """What was evaluated of networks that are too large: blocks of the grown one by name, and how many it has."""
+
+    blocks: tuple[str, ...]
+    total: int
+
+    @property
+    def wording(self) -> str:
+        named = ", ".join(f"`{name}`" for name in self.blocks[:3]) + (", ..." if len(self.blocks) > 3 else "")
+        return f" on {len(self.blocks)} of {self.total} blocks ({named})"
+
+    def to_json(self) -> dict[str, Any]:
+        return {"evaluated": list(self.blocks), "total": self.total}
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The outcome of a verification.
 
@@ -126,6 +142,8 @@ class Verdict:
     reasons: tuple[str, ...] = ()
     """Why the verification failed."""
     notes: tuple[str, ...] = field(default=())
+    scope: Scope | None = None
+    """None: every layer was evaluated."""
     planned: bool = True
     """Whether ``exactness`` is that of a plan.  Of two files alone, only measured equality can be said."""
 
@@ -144,7 +162,8 @@ class Verdict:
     @property
     def wording(self) -> str:
         """One sentence; "function-preserving" only where the class allows it."""
-        error = f"largest relative error {self.max_relative_error:.1e} in float64"
+        where = "" if self.scope is None else self.scope.wording
+        error = f"largest relative error {self.max_relative_error:.1e} in float64{where}"
         if self.inconclusive:
             return f"Inconclusive: {'; '.join(self.inconclusive)}"
         if not self.passed:
@@ -176,6 +195,7 @@ class Verdict:
             "max_relative_error": number(self.max_relative_error),
             "dtype": self.dtype,
             "evaluated_in": "float64",
+            "blocks": None if self.scope is None else self.scope.to_json(),
             "storage_drift": number(self.storage_drift),
             "unrounded_error": number(self.unrounded_error),
             "sensitivity": number(self.sensitivity),

@@ -192,5 +192,6 @@ def _within_rounding(name: str, error: float, rows: Sequence[Row]) -> Gate:
 
 
 def _size(graph: Graph) -> int:
-    """How many weights."""
-    return sum(prod(tensor.shape) for tensor in graph.tensors.values())
+    """How many weights its operations have."""
+    used = {tensor.name: tensor.shape for node in graph.nodes for tensor in node.tensors.values()}
+    return sum(map(prod, used.values()))

@@ -31,7 +31,10 @@ def apply(document: dict[str, Any], page: Page) -> None:
         page.line(f"{step['directive']}: {arrows(step['summary'])} · {step['method']} · {step['exactness']}", indent=2)
     notes(document, page)
     certificate(document.get("certificate"), page)
-    verification(document["verification"], page)
+    if document["verification"] is not None:
+        verification(document["verification"], page)
+    else:
+        page.section("figures", ("Nothing was evaluated: the certificate alone vouches for the function", "bold"))
     gradients(document.get("gradients"), page)
     configuration(document.get("config"), page)
     totals(total, page)
