@@ -16,6 +16,7 @@ from typing import Any
 from ..architecture.activations import Activation, activation_of
 from ..architecture.graph import Graph, Node, Value
 from ..architecture.ops import OPERATIONS
+from ..architecture.ops.dropout import DROPPING
 from ..architecture.ops.fields import per_axis
 from ..architecture.terms import Prod, Space, Term, resolve
 from .ranges import interval
@@ -131,8 +132,8 @@ class Solver:
             return
         elif operation.activation is not None:
             self._fixed(node)
-        elif node.op in ("dropout", "dropout2d", "stochastic_depth"):
-            self.found.eval_only = True
+        elif node.op in DROPPING:
+            self.found.eval_only = self.found.eval_only or bool(node.args.p)  # type: ignore[attr-defined]
         elif node.op in ("layernorm", "rmsnorm", "groupnorm"):
             # LN(x + 0) is not x: a post-norm block (T-11).
             raise NoIdentity(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..architecture.graph import Graph, Node, Value, key_of
+from ..architecture.ops.dropout import DROPPING
 from ..architecture.terms import Space, spaces
 from ..diagnostics import Diagnostics
 from .deepen import Unit
@@ -113,7 +114,7 @@ def _solve(unit: Unit, middle: Graph, around: Surroundings, facts: Mapping[Space
             settled = free or isinstance(starts[tensor.name], Constant) or method.kinds == "baseline"
             if settled and not paired:
                 final.add(tensor.name)
-    dropout = any(node.op in ("dropout", "dropout2d", "stochastic_depth") for node in nodes)
+    dropout = any(node.op in DROPPING and node.args.p for node in nodes)  # type: ignore[attr-defined]
     for space in (*identity.twins, *(mirror.space for mirror in identity.mirrors)):
         # Masks of twins and of mirror images are independent.
         dropout |= space in facts and facts[space].first("dropout") is not None

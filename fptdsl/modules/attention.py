@@ -11,7 +11,7 @@ from torch import fx
 from torch.nn import functional as F
 
 from ..architecture.graph import Node
-from .calls import Call, Inputs
+from .calls import Apply, Call, Inputs
 
 
 def length(call: Call, value: fx.Node, axis: int) -> fx.Node:
@@ -29,7 +29,14 @@ def split_heads(call: Call, node: Node, inputs: Inputs) -> fx.Node:
 
 
 def attention(call: Call, node: Node, inputs: Inputs) -> fx.Node:
-    """Queries, keys and values are ``[batch, positions, heads, size]``; torch wants the heads before the positions."""
+    return attention_with(call, node, inputs, None)
+
+
+def attention_with(call: Call, node: Node, inputs: Inputs, dropout: Apply | None) -> fx.Node:
+    """Queries, keys and values are ``[batch, positions, heads, size]``; torch wants the heads before the positions.
+
+    ``dropout`` writes the call of the layer that the shares of the values go through.
+    """
     args: Any = node.args
     query, key, value = (call(torch.transpose, operand, 1, 2) for operand in inputs[:3])
     shared = node.inputs[0].shape[1] // node.inputs[1].shape[1]
@@ -39,11 +46,12 @@ def attention(call: Call, node: Node, inputs: Inputs) -> fx.Node:
     scale = args.scale
     if scale is None:
         scale = (args.scale_dim or node.inputs[0].shape[2]) ** -0.5
-    if args.softcap is None and bias is None and args.window is None:
+    if args.softcap is None and bias is None and args.window is None and dropout is None:
         result = call(F.scaled_dot_product_attention, query, key, value, is_causal=args.causal, scale=scale)
     else:
         scores = _scores(call, args, query, key, scale, bias)
-        result = call(torch.matmul, call(F.softmax, scores, dim=-1), value)
+        shares = call(F.softmax, scores, dim=-1)
+        result = call(torch.matmul, shares if dropout is None else dropout(shares), value)
     return call(torch.flatten, call(torch.transpose, result, 1, 2), 2)
 
 

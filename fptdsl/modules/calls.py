@@ -8,6 +8,8 @@ from typing import Any, Protocol
 from torch import fx
 
 Inputs = Sequence[fx.Node]
+Apply = Callable[[fx.Node], fx.Node]
+"""Writes the call of the layer on a value."""
 
 
 class Call(Protocol):

@@ -134,6 +134,7 @@ MODULES: dict[str, Factory] = {
     "dropout": _plain(nn.Dropout),
     "dropout2d": _plain(nn.Dropout2d),
     "stochastic_depth": _stochastic_depth,
+    "attention": lambda node: nn.Dropout(node.args.dropout),  # type: ignore[attr-defined]
 }
 
 _MODAL = frozenset({"dropout", "dropout2d", "stochastic_depth"})
@@ -142,4 +143,6 @@ _MODAL = frozenset({"dropout", "dropout2d", "stochastic_depth"})
 
 def becomes_module(node: Node) -> bool:
     """Whether an operation is a layer of the module tree, or a call in ``forward``."""
+    if node.op == "attention":
+        return bool(node.args.dropout)  # type: ignore[attr-defined]
     return node.op in _MODAL or (node.keyed and node.op in MODULES)

@@ -14,10 +14,8 @@ import torch
 from torch import fx
 
 from ..architecture.graph import Node
-from .calls import Call, Inputs
-
-Apply = Callable[[fx.Node], fx.Node]
-"""Writes the call of the layer on a value."""
+from .attention import attention_with
+from .calls import Apply, Call, Inputs
 
 
 def along(call: Call, node: Node, inputs: Inputs, apply: Apply) -> fx.Node:
@@ -55,4 +53,5 @@ AROUND: dict[str, Callable[[Call, Node, Inputs, Apply], fx.Node]] = {
     "lstm": _sequence,
     "gru": _sequence,
     "stochastic_depth": _whole_samples,
+    "attention": attention_with,
 }

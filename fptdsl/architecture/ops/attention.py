@@ -16,7 +16,7 @@ from ..graph import Value
 from ..terms import Prod, Space, Term, freeze, size, spaces
 from .axes import floating, shown
 from .base import Lowering, Operation, OpFault
-from .fields import Flag, Number, Size, fault
+from .fields import Flag, Number, Probability, Size, fault
 
 Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 
@@ -53,7 +53,8 @@ class AttentionArgs(Args):
 
     ``causal``: a position sees itself and those before it; ``window``: of these the last so many.
     ``scale``: the factor of the scores; without it ``1 / sqrt(scale_dim)``, and without that ``1 / sqrt(head_dim)``.
-    ``softcap``: the scores go through ``softcap * tanh(scores / softcap)``.
+    ``softcap``: the scores go through ``softcap * tanh(scores / softcap)``.  ``dropout``: in train mode single shares
+    become 0 with this probability.
     """
 
     causal: Flag = False
@@ -61,6 +62,7 @@ class AttentionArgs(Args):
     scale_dim: Positive | None = None
     softcap: Positive | None = None
     window: Size | None = None
+    dropout: Probability = 0.0
 
     @model_validator(mode="after")
     def _together(self) -> AttentionArgs:
@@ -98,6 +100,9 @@ class Attention(Operation):
         if any(leaf.frozen is None for leaf in spaces(heads)):
             # A head is queries, keys and values together.
             at.event("heads", heads)
+            if args.dropout:
+                # Each head has a mask of its own.
+                at.event("dropout", heads)
         freeze(columns, "softmax")
         if len(inputs) == 4:
             at.unify(inputs[3].axes[0], heads)

@@ -11,6 +11,9 @@ from .axes import announce, floating, ranked
 from .base import Lowering, Operation
 from .fields import Probability
 
+DROPPING = frozenset({"dropout", "dropout2d", "stochastic_depth"})
+"""Operations that set values to zero in train mode, with probability ``p``."""
+
 
 class DropoutArgs(Args):
     p: Probability = 0.5
@@ -27,7 +30,8 @@ class Dropout(Operation):
     @classmethod
     def lower(cls, at: Lowering, args: DropoutArgs, inputs: Sequence[Value]) -> Value:
         value = floating(cls, inputs[0])
-        announce(at, "dropout", value.axes)
+        if args.p:
+            announce(at, "dropout", value.axes)
         return Value(value.axes)
 
 
@@ -42,7 +46,8 @@ class Dropout2d(Operation):
     @classmethod
     def lower(cls, at: Lowering, args: DropoutArgs, inputs: Sequence[Value]) -> Value:
         value = ranked(cls, inputs[0], 3)
-        announce(at, "dropout", value.axes[:1])
+        if args.p:
+            announce(at, "dropout", value.axes[:1])
         return Value(value.axes)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import sqrt
 
 from ..facts import Facts
+from ..plan import Exactness
 from ..random import Stream
 from ..recipe import Table
 from ..stream import NoRescale, analyse
@@ -47,6 +48,12 @@ class Rescale(Method):
             factors=tuple((tensor, sqrt(new / old) ** power) for tensor, power in found.powers.items() if power),
             norms=tuple(sorted(found.norms)),
         )
+
+    def exactness(self, facts: Facts, options: Options) -> Exactness:
+        """Zero stays zero behind a mask; a mean of masked units is not the masked mean."""
+        assert facts.graph is not None
+        means = "dropout" in facts.kinds() and analyse(facts.graph, facts.space).kind == "mean"
+        return "eval-only" if means else "exact"
 
     def why(self, facts: Facts, options: Options) -> str:
         assert facts.graph is not None
