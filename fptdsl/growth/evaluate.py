@@ -15,7 +15,7 @@ from .grid import Float64, Raw, is_floating, store, widen_raw
 from .law import split_reader
 from .plan import Plan, TensorPlan
 from .random import Stream, symmetric
-from .recipe import Recipe, Solve, Source
+from .recipe import Recipe, Solve, SolveGroups, Source
 from .source import CHUNK_BYTES, Weights, deviation
 from .starts import solved, start_rows
 from .stored_rows import copied_rows, span, stored_rows
@@ -29,7 +29,7 @@ class Evaluator:
         self.seed = plan.seed
         self.maps = Maps({table.space: table for table in plan.tables})
         self._deviations: dict[str, float] = {}
-        self._solved: tuple[tuple[Solve, str | None], Float64] | None = None
+        self._solved: tuple[tuple[Solve | SolveGroups, str | None], Float64] | None = None
         """The factor that was solved for last: it is made whole, and read in rows."""
 
     def chunks(self, tensor: TensorPlan, dtype: str) -> Iterator[Raw]:
@@ -183,7 +183,7 @@ class Evaluator:
         )
 
     def _start(self, recipe: Recipe, rows: np.ndarray, tensor: TensorPlan, dtype: str | None) -> Float64:
-        if isinstance(recipe.start, Solve):
+        if isinstance(recipe.start, (Solve, SolveGroups)):
             found, key = self._solved, (recipe.start, dtype)
             if found is None or found[0] != key:
                 found = self._solved = key, solved(recipe.start, self.source, dtype, self.seed)

@@ -10,7 +10,7 @@ import numpy as np
 from ..diagnostics import Diagnostic, FptError
 from .grid import Float64, store, widen_raw
 from .random import Stream, symmetric
-from .recipe import Solve
+from .recipe import Solve, SolveGroups
 
 EVERY = slice(None)
 RESIDUAL = 1e-9
@@ -23,6 +23,8 @@ def factor(start: Solve, old: Float64, stream: Stream, dtype: str | None) -> Flo
     The random factor is on the file's grid, so that the other makes up for its rounding.
     Raises :class:`FptError` where the equations have no solution.
     """
+    if start.drawn == "rank":
+        return _by_rank(start, old, stream, dtype)
     if start.drawn == "first":
         drawn = _grid(_random(start.first, stream, tall=True), dtype)
         solved = _second(old, drawn, start.second)
@@ -42,6 +44,45 @@ def factor(start: Solve, old: Float64, stream: Stream, dtype: str | None) -> Flo
             )
         )
     return first if start.part == "first" else second
+
+
+def factor_groups(start: SolveGroups, old: Float64, seed: int, dtype: str | None) -> Float64:
+    """The factors of each group of ``old``, which lie one after the other along axis 0."""
+    found = []
+    for number, block in enumerate(np.split(old, start.groups)):
+        kernel = np.swapaxes(block, 0, 1) if start.turned else block
+        part = factor(start.one, kernel, Stream(seed, "factor", start.name, str(number)), dtype)
+        found.append(np.swapaxes(part, 0, 1) if start.turned else part)
+    return np.concatenate(found)
+
+
+def _by_rank(start: Solve, old: Float64, stream: Stream, dtype: str | None) -> Float64:
+    """Factors that meet in fewer units than either side has: the kernel's own row space, turned at random."""
+    width = start.first[0]
+    leading = int(np.prod(start.first[2:], dtype=np.int64)) == 1
+    # A 1x1 first factor maps inputs only; before a 1x1 second one the whole kernel is one map of patches.
+    matrix = np.moveaxis(old, 1, -1).reshape(-1, old.shape[1]) if leading else old.reshape(old.shape[0], -1)
+    _, sizes, rows = np.linalg.svd(matrix, full_matrices=False)
+    rank = int(np.count_nonzero(sizes > RESIDUAL * max(float(sizes[0]), 1e-300)))
+    if rank > width:
+        raise FptError(
+            Diagnostic(
+                "F321",
+                f"`{start.name}` has the rank {rank}, and factors that meet in {width} units have less",
+                hint=f"`to {rank}`, or more",
+            )
+        )
+    basis = _random((width, width), stream, tall=True) @ rows[:width]
+    first = _grid(np.asarray(basis.reshape(start.first)), dtype)
+    return first if start.part == "first" else _against(old, first, start)
+
+
+def _against(old: Float64, first: Float64, start: Solve) -> Float64:
+    """The second factor for a first one whose rows span those of the kernel."""
+    if int(np.prod(start.second[2:], dtype=np.int64)) > 1 or int(np.prod(start.first[2:], dtype=np.int64)) == 1:
+        return _second(old, first, start.second)
+    inverse = np.linalg.pinv(first.reshape(start.first[0], -1))
+    return np.asarray((old.reshape(old.shape[0], -1) @ inverse).reshape(start.second))
 
 
 def _random(shape: tuple[int, ...], stream: Stream, *, tall: bool) -> Float64:

@@ -10,7 +10,20 @@ import numpy as np
 from .axes import MEAN as AVERAGE
 from .axes import AxisMap, Maps
 from .plan import Part
-from .recipe import Constant, Cycle, Dirac, Embed, Fresh, IdentityNorm, IdentityShare, Recipe, Share, Solve, Source
+from .recipe import (
+    Constant,
+    Cycle,
+    Dirac,
+    Embed,
+    Fresh,
+    IdentityNorm,
+    IdentityShare,
+    Recipe,
+    Share,
+    Solve,
+    SolveGroups,
+    Source,
+)
 
 OLD, COPY, FRESH, ZERO, PAIR, DONOR = "old", "copy", "fresh", "zero", "pair", "copy of norm"
 MEAN = "mean of the old"
@@ -43,7 +56,7 @@ def _start(recipe: Recipe) -> str:
         return "old, zeros around"
     if isinstance(start, Cycle):
         return "steps"
-    if isinstance(start, Solve):
+    if isinstance(start, (Solve, SolveGroups)):
         return "fresh factor" if start.part == start.drawn else "solved factor"
     if isinstance(start, IdentityShare):
         return f"identity, share {start.index + 1} of {start.count}"

@@ -161,21 +161,53 @@ class IdentityShare:
 class Solve:
     """One of two factors of an old kernel: ``drawn`` is random, the other is solved for (D-10).
 
-    ``first`` and ``second`` are their shapes, in the order of the layers.
+    ``first`` and ``second`` are their shapes, in the order of the layers.  ``rank``: neither can be any; they
+    are as many units apart as the kernel has rank, or more.
     """
 
     name: str
     part: Literal["first", "second"]
     first: tuple[int, ...]
     second: tuple[int, ...]
-    drawn: Literal["first", "second"]
+    drawn: Literal["first", "second", "rank"]
 
     @property
     def shape(self) -> tuple[int, ...]:
         return self.first if self.part == "first" else self.second
 
 
-Start = Union[Source, Constant, Cycle, Dirac, Fresh, IdentityNorm, IdentityShare, Embed, Share, Solve]
+@dataclass(frozen=True)
+class SolveGroups:
+    """The factors of each group of a kernel, one after the other along axis 0; ``one`` is the first group's.
+
+    ``turned``: the kernel has its inputs on axis 0 (a transposed convolution), and so have its factors; the shapes
+    of ``one`` are ``[out, in, *kernel]`` all the same.
+    """
+
+    one: Solve
+    groups: int
+    turned: bool
+
+    @property
+    def name(self) -> str:
+        return self.one.name
+
+    @property
+    def part(self) -> str:
+        return self.one.part
+
+    @property
+    def drawn(self) -> str:
+        return self.one.drawn
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        out, inputs, *kernel = self.one.shape
+        rows, columns = (inputs, out) if self.turned else (out, inputs)
+        return (self.groups * rows, columns, *kernel)
+
+
+Start = Union[Source, Constant, Cycle, Dirac, Fresh, IdentityNorm, IdentityShare, Embed, Share, Solve, SolveGroups]
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,7 @@ def reshape(network: Network, old: Graph, requests: Sequence[Request], diagnosti
                     before[id(node)] = list(parts.layers[:2])
                     tree = parts.second
                     why = "the old kernel is the product of the two, with an identity activation between"
-                    edit = Edit(request, target, parts.layers, parts.start, parts.summary, why)
+                    edit = Edit(request, target, parts.layers, parts.start, parts.summary, why, advice=parts.advice)
                 elif isinstance(directive, syntax.Enlarge):
                     tree, edit = _enlarge(request, directive, target, node)
                 else:
@@ -184,7 +184,7 @@ def _factorise(
     region = old.regions[target]
     assert region.input is not None
     shape = region.input.shape
-    inputs = shape[-1] if layer.op == "linear" else shape[0]
+    inputs = shape[0] if hasattr(layer.args, "kernel_size") else shape[-1]
     kernel = request.method.mapping.get("kernel") if request.method is not None else None
     assert follows is None or isinstance(follows, Layer)
     return split(layer, target, inputs, directive.to, kernel, follows, names)

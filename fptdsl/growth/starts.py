@@ -7,10 +7,23 @@ from math import erf
 
 import numpy as np
 
-from .factorise import factor
+from .factorise import factor, factor_groups
 from .grid import Float64, identity_norm, snap, store, ulp, widen_raw
 from .random import Stream, symmetric
-from .recipe import Constant, Cycle, Dirac, Embed, Fresh, IdentityNorm, IdentityShare, Share, Solve, Source, Start
+from .recipe import (
+    Constant,
+    Cycle,
+    Dirac,
+    Embed,
+    Fresh,
+    IdentityNorm,
+    IdentityShare,
+    Share,
+    Solve,
+    SolveGroups,
+    Source,
+    Start,
+)
 from .source import Weights
 
 
@@ -38,7 +51,7 @@ def start_rows(
         return np.full((len(rows), *start.shape[1:]), start.value)
     if isinstance(start, Cycle):
         return np.asarray(np.asarray(start.values)[rows % len(start.values)], dtype=np.float64)
-    if isinstance(start, Solve):
+    if isinstance(start, (Solve, SolveGroups)):
         return np.asarray(solved(start, source, dtype, stream.seed)[rows])
     if isinstance(start, Dirac):
         return _dirac(start, rows, stream)
@@ -47,10 +60,13 @@ def start_rows(
     return np.asarray(_identity_norm(start, source, dtype)[rows])
 
 
-def solved(start: Solve, source: Weights, dtype: str | None, seed: int) -> Float64:
+def solved(start: Solve | SolveGroups, source: Weights, dtype: str | None, seed: int) -> Float64:
     """A factor of an old kernel, whole; both factors are drawn from the same numbers."""
     rows = source.shape(start.name)[0]
-    return factor(start, _old(start.name, np.arange(rows), source), Stream(seed, "factor", start.name), dtype)
+    old = _old(start.name, np.arange(rows), source)
+    if isinstance(start, SolveGroups):
+        return factor_groups(start, old, seed, dtype)
+    return factor(start, old, Stream(seed, "factor", start.name), dtype)
 
 
 def _old(name: str, rows: np.ndarray, source: Weights) -> Float64:

@@ -220,7 +220,6 @@ REFUSED = [
     (f"deepen conv3 by 1 {PAIRED}", "F321", "other layers write the same units", "r2r"),
     (f"deepen conv1 by 1 to 12 {PAIRED}", "F321", "mirror images, which 12 cannot hold", "16 or more"),
     (f"deepen plain by 1 {PAIRED}", "F321", "zero branch", "r2r"),
-    (f"deepen fc1 by 1 to 5 {FACTOR}", "F321", "32 units to 12, so its rank may be up to 12", "12 units or more"),
     (f"deepen fc1 by 2 {FACTOR}", "F323", "makes two layers of one", "by 1"),
     ("deepen seq.0 by 1 to 10 using netmorph(factor=true, kernel=3)", "F321", "kernels 3x3 and 3x3", "23 units"),
     ("deepen seq.0 by 1 using netmorph(factor=true, kernel=9)", "F321", "no kernel of 9", "kernel"),
