@@ -25,6 +25,9 @@ from .respell import model_values
 from .respell.expressions import UNKNOWN, alike, value
 from .respell.slots import Unspellable
 
+REFUSED = "`refuse`: "
+"""How a fault begins that the spec itself tells: a better reason than a difference is."""
+
 
 @dataclass(frozen=True)
 class ConfigChange:
@@ -60,15 +63,16 @@ def _fitting(
 ) -> tuple[dict[str, Any], str | None]:
     """The fields that change, and None; where nothing fits, the nearest and what differs."""
     assert document.model is not None
-    first: tuple[dict[str, Any], str | None] | None = None
+    told: tuple[dict[str, Any], str | None] | None = None
     for wanted in _candidates(document, old, grown):
         values = _changed_fields(document.model, config, wanted)
         difference = _difference(document, {**config, **values}, grown.network)
         if difference is None:
             return values, None
-        first = first or (values, difference)
-    assert first is not None
-    return first
+        if told is None or difference.startswith(REFUSED):
+            told = values, difference.removeprefix(REFUSED)
+    assert told is not None
+    return told
 
 
 def _candidates(document: Document, old: Network, grown: Graph) -> Iterator[dict[str, Any]]:
@@ -111,7 +115,7 @@ def _difference(document: Document, config: Mapping[str, Any], grown: Network) -
     try:
         return same(elaborate(replace(document, model_args=()), config=config), grown)
     except FptError as fault:
-        return "; ".join(item.message.removeprefix("`refuse`: ") for item in fault.diagnostics)
+        return "; ".join(item.message for item in fault.diagnostics)
 
 
 def _inexpressible(path: str, weights: str, difference: str, values: Mapping[str, Any]) -> FptError:

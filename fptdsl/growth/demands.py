@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import ceil
 
 from ..architecture.graph import Graph, Node, Region
-from ..architecture.terms import Space, Term, resolve, size, spaces
+from ..architecture.terms import Prod, Space, Term, resolve, size, spaces
 from ..architecture.tree import Layer
 from ..diagnostics import Diagnostics
 from ..language import syntax
@@ -32,6 +32,8 @@ class Demand:
     exact: bool
     """The size itself was asked for (``to N``), not a proportion that a tie may exceed."""
     region: Region | None
+    inner: bool = False
+    """New units go into each group, not into new groups, where that can be."""
 
 
 INSERTED = (1 << 20, 0)
@@ -68,7 +70,8 @@ def directive_demands(
     if directive.size is not None:
         terms = named_terms(graph, region, directive.size, directive, diagnostics)
         chosen = [everything.get(signature(t), Group(t, inside(graph, region)[:1])) for t in terms]
-        return _layer_demands(chosen, request, target, rank, region, widths, diagnostics)
+        found = _layer_demands(chosen, request, target, rank, region, widths, diagnostics)
+        return [replace(demand, inner=_are_query_heads(graph, demand.group.term)) for demand in found]
     nodes = [node for node in inside(graph, region) if node.tree is None or node.tree.old is not None]
     if region is not None and isinstance(region.tree, Layer) and nodes:
         term = written(nodes[0]) or _units(nodes[0])
@@ -85,6 +88,12 @@ def directive_demands(
             return []
         return _layer_demands([group], request, target, rank, region, widths, diagnostics)
     return _composite_demands(groups(nodes), request, target, rank, region, widths, diagnostics)
+
+
+def _are_query_heads(graph: Graph, term: Term) -> bool:
+    """Whether the term counts heads in groups that share keys and values: those have a size of their own (T-4)."""
+    named = [node.sizes["heads"] for node in graph.nodes if node.op == "split_heads"]
+    return isinstance(resolve(term), Prod) and any(signature(each) == signature(term) for each in named)
 
 
 def inserted_demands(

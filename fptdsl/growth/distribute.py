@@ -44,19 +44,20 @@ class Sizes:
             total *= self.size(factor)
         return total
 
-    def grow(self, term: Term, wanted: int, region: Region | None) -> None:
+    def grow(self, term: Term, wanted: int, region: Region | None, *, inner: bool = False) -> None:
         """Make ``term`` ``wanted`` units large; the new units go to Spaces of ``region`` where there is a choice.
 
+        ``inner``: into each group of a product, where that divides.
         Raises Indivisible or Contradiction; nothing is changed then.
         """
         taken = dict(self.new)
         try:
-            self._grow(resolve(term), wanted, region)
+            self._grow(resolve(term), wanted, region, inner)
         except (Indivisible, Contradiction):
             self.new = taken
             raise
 
-    def grow_at_least(self, term: Term, wanted: int, region: Region | None) -> None:
+    def grow_at_least(self, term: Term, wanted: int, region: Region | None, *, inner: bool = False) -> None:
         """Make ``term`` ``wanted`` units large, or a little larger: whole groups, and heads of the size that they have.
 
         Raises Indivisible or Contradiction; nothing is changed then.
@@ -64,7 +65,7 @@ class Sizes:
         taken, term = dict(self.new), resolve(term)
         heads = {leaf for leaf in spaces(term) if leaf in self._inside_heads and self._beside_free(leaf, term)}
         try:
-            self.grow(term, wanted, region)
+            self.grow(term, wanted, region, inner=inner)
             if not heads & (self.new.keys() - taken.keys()):
                 return
             fault: Indivisible | None = None
@@ -74,7 +75,7 @@ class Sizes:
         step = self._step(term, region)
         for size in range(-(-wanted // step) * step, wanted + ROUNDED * step, step):
             try:
-                self.grow(term, size, region)
+                self.grow(term, size, region, inner=inner)
             except Indivisible:
                 continue
             if not heads & (self.new.keys() - taken.keys()):
@@ -97,7 +98,7 @@ class Sizes:
             return gcd(*(self._quantum(part) * n for part, n in Counter(self._takers(term, region)).items())) or 1
         return self._quantum(term)
 
-    def _grow(self, term: Term, wanted: int, region: Region | None) -> None:
+    def _grow(self, term: Term, wanted: int, region: Region | None, inner: bool = False) -> None:
         current = self.size(term)
         if wanted == current:
             return
@@ -108,21 +109,21 @@ class Sizes:
                 raise Contradiction(f"the units that it shares are {self.new[term]} wide already")
             self.new[term] = wanted
         elif isinstance(term, Prod):
-            self._grow_product(term, wanted, region)
+            self._grow_product(term, wanted, region, inner)
         else:
             self._grow_concatenation(term, wanted, region)
 
-    def _grow_product(self, term: Prod, wanted: int, region: Region | None) -> None:
+    def _grow_product(self, term: Prod, wanted: int, region: Region | None, inner: bool) -> None:
         """The outermost factor that divides: whole groups first, then the size of each group (G-5)."""
         current = self.size(term)
         steps = []
-        for factor in term.factors:
-            inner = current // self.size(factor)
+        for factor in reversed(term.factors) if inner else term.factors:
+            others = current // self.size(factor)
             if not self._free(factor):
                 continue
-            steps.append(inner)
-            if wanted % inner == 0:
-                self._grow(resolve(factor), wanted // inner, region)
+            steps.append(others)
+            if wanted % others == 0:
+                self._grow(resolve(factor), wanted // others, region)
                 return
         if not steps:
             raise Contradiction("its groups have a size already, or cannot grow")

@@ -105,7 +105,7 @@ def _settle(demand: Demand, widths: Widths, diagnostics: Diagnostics) -> None:
     before = set(sizes.new)
     try:
         grow = sizes.grow_at_least if _is_proportion(demand.request) else sizes.grow
-        grow(term, demand.wanted, demand.region)
+        grow(term, demand.wanted, demand.region, inner=demand.inner)
     except Indivisible as fault:
         diagnostics.add(
             "F306",

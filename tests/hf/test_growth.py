@@ -211,9 +211,34 @@ def test_traps_of_a_rescaled_layer_norm() -> None:
     assert case.error(new_bias) > 0.1, "the shift of new units is zero"
 
 
-def test_query_heads_are_interleaved_not_appended() -> None:
-    case = Case("llama", DECODER, "widen model.layers.*.self_attn heads to 8")
-    assert case.plan.new.tensors["model.layers.0.self_attn.k_proj.weight"].shape[0] == 32, "whole groups"
+@pytest.mark.parametrize("method", ["netmorph", "r2r", "net2net"])
+def test_query_heads_are_interleaved_not_appended(method: str) -> None:
+    """T-4: ``heads`` alone grows inside each group; the keys and values stay."""
+    case = Case("llama", DECODER, f"widen model.layers.*.self_attn heads to 8 using {method}")
+    assert case.plan.new.tensors["model.layers.0.self_attn.k_proj.weight"].shape[0] == 16, "two groups of four"
+    assert case.plan.new.tensors["model.layers.0.self_attn.q_proj.weight"].shape[0] == 64
+    assert case.error() <= 1e-12
+    old = case.state["model.layers.0.self_attn.q_proj.weight"].reshape(2, 2, 8, -1)
+    new = case.grown["model.layers.0.self_attn.q_proj.weight"].reshape(2, 4, 8, -1)
+    assert torch.equal(new[:, :2], old), "the old heads stay in their groups"
+
+    def appended(state: StateDict) -> None:
+        """New heads behind all the old ones: they would read other groups' keys and values."""
+        for name in state:
+            if name.endswith(("q_proj.weight", "o_proj.weight")):
+                heads = state[name].movedim(1 if "o_proj" in name else 0, 0)
+                parts = heads.reshape(2, 4, 8, -1)
+                flat = torch.cat([parts[:, :2].flatten(0, 1), parts[:, 2:].flatten(0, 1)]).reshape(heads.shape)
+                state[name] = flat.movedim(0, 1 if "o_proj" in name else 0).contiguous()
+
+    assert case.error(appended) > 0.1
+
+
+def test_groups_of_heads_grow_whole_where_both_are_asked_for() -> None:
+    attention = "model.layers.*.self_attn"
+    case = Case("llama", DECODER, f"widen {attention} heads to 8; widen {attention} kv_heads to 4")
+    assert case.plan.new.tensors["model.layers.0.self_attn.k_proj.weight"].shape[0] == 32
+    assert case.plan.new.tensors["model.layers.0.self_attn.q_proj.weight"].shape[0] == 64
     assert case.error() <= 1e-12
 
     def tiled(state: StateDict) -> None:
@@ -223,6 +248,14 @@ def test_query_heads_are_interleaved_not_appended() -> None:
                 state[name] = state[name].reshape(4, 8, -1).roll(1, 0).reshape(32, -1)
 
     assert case.error(tiled) > 0.1
+
+
+def test_more_groups_with_more_heads_in_each() -> None:
+    attention = "model.layers.*.self_attn"
+    case = Case("llama", DECODER, f"widen {attention} heads to 9; widen {attention} kv_heads to 3")
+    assert case.plan.new.tensors["model.layers.0.self_attn.k_proj.weight"].shape[0] == 24
+    assert case.plan.new.tensors["model.layers.0.self_attn.q_proj.weight"].shape[0] == 72
+    assert case.error() <= 1e-12
 
 
 def test_blocks_copied_without_zeroing_change_the_function() -> None:
