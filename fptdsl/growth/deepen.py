@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ..architecture.graph import Graph, Region
@@ -13,9 +13,10 @@ from ..diagnostics import Diagnostics
 from ..language import syntax
 from .deepening import asked_for, automatic
 from .deepening.copies import Run, is_run, shown
-from .edit_tree import Insertions, Keys, insert, parents
+from .edit_tree import Insertions, Keys, insert, parents, replace_nodes
 from .elements import element_positions, templates
 from .refusal import Refused
+from .renaming import named_readers, reading, taken_in_order
 from .requests import Request
 
 
@@ -49,7 +50,7 @@ def deepen(network: Network, graph: Graph, requests: Sequence[Request], diagnost
                 editor.place(request, directive, group)
             except Refused as refused:
                 diagnostics.add(refused.code, str(refused), directive.span, hint=refused.hint)
-    return Deepened(insert(network, editor.insertions), editor.units)
+    return Deepened(replace_nodes(insert(network, editor.insertions), editor.changed), editor.units)
 
 
 def _places(request: Request, graph: Graph) -> list[tuple[str, ...]]:
@@ -70,6 +71,8 @@ class _Editor:
         self.keys = Keys(network)
         self.insertions = Insertions()
         self.units: list[Unit] = []
+        self.changed: dict[int, Tree] = {}
+        """Statements that take another value by name, by id."""
 
     def place(self, request: Request, directive: syntax.Deepen, targets: tuple[str, ...]) -> None:
         if not targets:
@@ -174,8 +177,30 @@ class _Editor:
             names = tuple(self._names(run, directive, number))
             fresh = self._fresh(run[0])
             new = method.layers(Run(tuple(run), names, output, numbered, directive.to, fresh))
+            if number == directive.by:
+                new = (*new[:-1], self._taken_by_name(run[-1], new[-1]))
             self.units.append(Unit(request, regions[0].name, new, residual))
             self.insertions.add(run[-1], list(new))
+
+    def _taken_by_name(self, old: Tree, new: Tree) -> Tree:
+        """The last inserted node, by a name that takes the place of the old one's where that is all that is read."""
+        scope, siblings, position = self.parents[id(old)]
+        names = frozenset(name for name in (old.key, old.let) if name is not None)
+        if not names or taken_in_order(siblings, position, scope):
+            return new
+        readers = named_readers(siblings, position, names)
+        if not readers:
+            return new
+        if new.key is None:
+            name = old.let if old.let is not None else self._fresh(old)(f"{old.key}_out")
+            new = replace(new, let=name)
+        else:
+            name = new.key
+        if old.let is not None:
+            self.changed[id(old)] = replace(self.changed.get(id(old), old), let=None)
+        for reader in readers:
+            self.changed[id(reader)] = reading(self.changed.get(id(reader), reader), names, name)
+        return new
 
     def _run(self, region: Region) -> list[Tree]:
         """A layer with the norm and the activation that follow it; a group as it is."""
