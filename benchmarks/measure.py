@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
 import sys
 import time
@@ -15,15 +16,39 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
+from threading import Event, Thread
+
+INTERVAL = 0.005
+"""Seconds between two looks at a process's memory."""
 
 
 @dataclass(frozen=True)
 class Usage:
-    """Of one finished process: seconds on the wall, seconds of user CPU, peak resident memory in MiB."""
+    """Of one finished process: seconds on the wall, seconds of user CPU, peak resident memory in MiB.
+
+    ``private``: the peak of what no file backs (``RssAnon``, sampled), in MiB; 0 where the system does not tell.
+    """
 
     wall: float
     user: float
     peak: float
+    private: float = 0.0
+
+
+class Watch(Thread):
+    """Samples the private memory of a process until it ends."""
+
+    def __init__(self, process: int) -> None:
+        super().__init__(daemon=True)
+        self.path, self.peak, self.over = Path(f"/proc/{process}/status"), 0, Event()
+
+    def run(self) -> None:
+        while not self.over.wait(INTERVAL):
+            try:
+                found = re.search(r"RssAnon:\s+(\d+)", self.path.read_text())
+            except OSError:  # it has ended, or the system has no such file
+                return
+            self.peak = max(self.peak, int(found[1]) if found else 0)
 
 
 def run(command: Sequence[str | Path], *, log: Path | None = None) -> Usage:
@@ -32,14 +57,17 @@ def run(command: Sequence[str | Path], *, log: Path | None = None) -> Usage:
     start = time.perf_counter()
     with open(log or os.devnull, "wb") as out:
         child = subprocess.Popen(words, stdout=out, stderr=subprocess.STDOUT)
+        watch = Watch(child.pid)
+        watch.start()
         _, status, usage = os.wait4(child.pid, 0)
+        watch.over.set()
         child.returncode = os.waitstatus_to_exitcode(status)
     wall = time.perf_counter() - start
     if child.returncode != 0:
         said = log.read_text(errors="replace")[-2000:] if log else ""
         raise RuntimeError(f"{' '.join(words)}: status {child.returncode}\n{said}")
     kib = usage.ru_maxrss / 1024 if sys.platform == "darwin" else usage.ru_maxrss
-    return Usage(wall, usage.ru_utime, kib / 1024)
+    return Usage(wall, usage.ru_utime, kib / 1024, watch.peak / 1024)
 
 
 def alternate(commands: dict[str, Sequence[str | Path]], rounds: int, **options: Path) -> dict[str, list[Usage]]:
