@@ -15,6 +15,7 @@ from ...growth.recipe import (
     Embed,
     Fresh,
     IdentityNorm,
+    IdentityShare,
     Recipe,
     Share,
     Solve,
@@ -25,7 +26,7 @@ from .claims import AxisClaim, plain, product
 from .classes import axis_claim, spaces_of
 from .kernels import inputs_first
 
-KNOWN = (Source, Constant, Cycle, Dirac, Fresh, IdentityNorm, Embed, Share, Solve)
+KNOWN = (Source, Constant, Cycle, Dirac, Fresh, IdentityNorm, IdentityShare, Embed, Share, Solve)
 """What a recipe may start from, for the certificate to know what it should be."""
 ON_THE_GRID = ("equal", "scalar", "element")
 """Ways to share a weight whose parts add up without rounding (S-1)."""
@@ -53,6 +54,10 @@ class Guide:
         start = self.start(node.tensors["weight"].name) if "weight" in node.tensors else None
         return start.name if isinstance(start, Share) else None
 
+    def share_of_identity(self, node: Node) -> bool:
+        """Whether a layer's kernel is one of several parts of an identity."""
+        return "weight" in node.tensors and isinstance(self.start(node.tensors["weight"].name), IdentityShare)
+
     def enlarged(self, node: Node) -> bool:
         """Whether a layer's kernel is an old one with zeros around it."""
         return "weight" in node.tensors and isinstance(self.start(node.tensors["weight"].name), Embed)
@@ -75,9 +80,9 @@ class Guide:
     def without_law(self) -> list[str]:
         """What the plan has of which the certificate knows no law, in words."""
         return [
-            f"`{tensor.name}` starts as {type(tensor.recipe.start).__name__}: no rule"
-            for tensor in self.tensors.values()
-            if tensor.recipe is not None and not isinstance(tensor.recipe.start, KNOWN)
+            f"`{name}` starts as {type(start).__name__}: no rule"
+            for name, start in ((name, self.start(name)) for name in self.tensors)
+            if start is not None and not isinstance(start, KNOWN)
         ]
 
     def axis(self, name: str, axis: Axis) -> AxisClaim:

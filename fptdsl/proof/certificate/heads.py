@@ -62,8 +62,11 @@ def _attention(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> t
     query, key, value = (tuple(simple(new, axis) for axis in claim.axes) for claim in inputs[:3])
     if not (query[2].plain and key[2].plain):
         raise NoRule(new.op, new.name)
-    if len(inputs) == 4 and not (inputs[3].plain and query[1].plain):
-        raise NoRule(new.op, new.name)
+    bias = None
+    if len(inputs) == 4:
+        if not all(axis.plain for axis in inputs[3].axes[1:]):
+            raise Illegal("the scores have a bias over positions that grow")
+        bias = simple(new, inputs[3].axes[0]).labels
     each = query[1].new // key[1].new
     before = old.inputs[0].shape[1] // old.inputs[1].shape[1]
     heads: list[Any] = []
@@ -74,9 +77,11 @@ def _attention(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> t
         elif 0 <= label < query[1].old:
             if set(serving) != {label // before}:
                 raise Illegal(f"queries of old head {label} meet keys and values of another one")
+            if bias is not None and bias[position] != label:
+                raise Illegal(f"the scores of old head {label} get the bias of another one")
             heads.append(label)
         else:
-            heads.append((label, *serving))
+            heads.append((label, *serving, 0 if bias is None else int(bias[position])))
     return query[0], product([AxisClaim(query[1].old, renumber(heads, query[1].old)), value[2]])
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from ...architecture.graph import Node
 from ...architecture.ops import OPERATIONS
 from ...architecture.ops.fields import per_axis
+from ...architecture.ops.shapes import axis_of
 from ...growth.recipe import Dirac, IdentityNorm
 from .claims import ZERO, AxisClaim, Claim, plain_free, renumber, unknown, zero_claim
 from .guide import Guide
@@ -15,7 +16,7 @@ from .law import check_kernel, free_rows
 from .ledger import Ledger
 from .reading import Floats, Ints, Tensors, bits, to_float, vector
 from .report import Report
-from .transfer import SPECIAL, NoRule, every_unit_alone
+from .transfer import every_unit_alone
 from .vectors import check_constant, check_follower, check_identity_norm
 
 SLOPED = ("prelu", "parametric")
@@ -44,8 +45,6 @@ class InsertedLayers:
                 self.ledger.record(tensor.name, "C4")
         if node.op in SLOPED and all(self.guide.constant(t.name) == 1.0 for t in node.tensors.values()):
             return given
-        if OPERATIONS[node.op].affine is None and node.op not in (*SLOPED, *SPECIAL):
-            raise NoRule(node.op, node.name)
         return self._free(node, given)
 
     # --- identities --------------------------------------------------------------------------------
@@ -58,7 +57,7 @@ class InsertedLayers:
         outputs = self.guide.written(node, inputs, inputs.old * pieces)
         if pieces > 1:
             outputs = _units(outputs, pieces)
-        reason = _not_centred(node)
+        reason = not_centred(node)
         if reason is not None:
             self.ledger.find(weight.name, "C5", reason)
         kernel = kernel_of(self.after, node)
@@ -129,7 +128,8 @@ class InsertedLayers:
         """What comes out: zero where a gain or the kernel is zero, else units of their own classes."""
         values = {tensor.init: self.guide.constant(tensor.name) for tensor in node.tensors.values()}
         shifted = any(values.get(init, 0.0) != 0.0 for init in ("shift", "mean"))
-        if values.get("kernel", values.get("scale")) == 0.0 and values.get("shift", 0.0) == 0.0:
+        gain = values.get("kernel", values.get("scale"))
+        if (gain == 0.0 or values.get("offset scale") == -1.0) and values.get("shift", 0.0) == 0.0:
             return zero_claim(node.output.shape)
         if OPERATIONS[node.op].affine != "map" and "kernel" not in values and given.zeros and not shifted:
             return zero_claim(node.output.shape)
@@ -138,9 +138,24 @@ class InsertedLayers:
             place = len(axes) - 1 if node.op in LINEAR else 0
             rows = AxisClaim(0, self._rows(node, given.axes[place]))
             return Claim(None, (*axes[:place], rows, *axes[place + 1 :]))
-        if every_unit_alone(node.op) or OPERATIONS[node.op].affine == "norm":
-            return Claim(None, (self._values(node, given.axes[0], zero=not shifted), *axes[1:]))
-        return unknown(node.output.shape)
+        if node.op == "relative_position_bias":
+            return Claim(None, (self._columns(node), *axes[1:]))
+        place = 0
+        if node.op in ("layernorm", "rmsnorm", "scale"):
+            place = axis_of(OPERATIONS[node.op], node.args.dim, node.inputs[0])  # type: ignore[attr-defined]
+        elif not every_unit_alone(node.op) and OPERATIONS[node.op].affine != "norm":
+            return unknown(node.output.shape)
+        zero = not shifted and (OPERATIONS[node.op].keeps_zero or OPERATIONS[node.op].affine == "norm")
+        kept = [axis if zero else axis.without_zeros() for axis in given.free().axes]
+        kept[place] = self._values(node, given.free().axes[place], zero=zero)
+        sizes = zip(kept, node.output.shape)
+        return Claim(None, tuple(axis if axis.new == size else plain_free(size) for axis, size in sizes))
+
+    def _columns(self, node: Node) -> AxisClaim:
+        """Units with equal columns of a table are equal."""
+        (tensor,) = node.tensors.values()
+        table = bits(self.after.rows(tensor.name, 0, tensor.shape[0]))
+        return AxisClaim(0, renumber([column.tobytes() for column in np.ascontiguousarray(table.T)], 0))
 
     def _rows(self, node: Node, inputs: AxisClaim) -> Ints:
         """Labels of the units of a free kernel: zero where what they read cancels, equal where rows are."""
@@ -168,7 +183,7 @@ def _units(outputs: AxisClaim, pieces: int) -> AxisClaim:
     return AxisClaim(old, np.where(outputs.labels < 0, outputs.labels, labels), outputs.scales)
 
 
-def _not_centred(node: Node) -> str | None:
+def not_centred(node: Node) -> str | None:
     """Why a convolution with a centred kernel is not the identity, by its arguments."""
     if node.op == "conv_transpose2d":
         return "a transposed convolution is no identity here"

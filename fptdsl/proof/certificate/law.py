@@ -174,7 +174,7 @@ def _check_copies(new: Kernel, units: Ints, first: Ints, outputs: AxisClaim, sum
     if new.groups == 1:
         return
     for unit, other in {(int(a), int(b)) for a, b in zip(new.group_of(later), new.group_of(first[later]))}:
-        if unit != other and not sums[unit].alike(sums[other]):
+        if unit != other and sums[unit].key != sums[other].key:
             report.add("C1", f"groups {other} and {unit} hold the same units, but read others")
 
 
@@ -193,12 +193,12 @@ def _check_bits(new: Kernel, old: Kernel, units: Ints, outputs: AxisClaim, repor
 def free_rows(new: Kernel, inputs: AxisClaim, bias: Floats | None) -> Ints:
     """Labels of the units of a kernel that is bound by nothing, for inputs with these labels.
 
-    A unit is zero where the columns of every class cancel (R2DeeperR, D-8); units of one group with
-    identical rows are one class.
+    A unit is zero where the columns of every class cancel (R2DeeperR, D-8); units with identical rows are
+    one class, where their groups read the same.
     """
     inputs = inputs.without_means()
     sums = [Sums.of(inputs.take(part)) for part in np.split(np.arange(inputs.new), new.groups)]
-    known: dict[tuple[int, bytes, float], int] = {}
+    known: dict[tuple[tuple[bytes, ...], bytes, float], int] = {}
     labels = np.empty(new.units, dtype=np.int64)
     for start in range(0, new.units, new.step):
         units = np.arange(start, min(start + new.step, new.units))
@@ -208,5 +208,5 @@ def free_rows(new: Kernel, inputs: AxisClaim, bias: Floats | None) -> Ints:
             if shift == 0.0 and not sums[group](values[row : row + 1]).any():
                 labels[unit] = ZERO
             else:
-                labels[unit] = known.setdefault((group, raw[row].tobytes(), shift), len(known))
+                labels[unit] = known.setdefault((sums[group].key, raw[row].tobytes(), shift), len(known))
     return labels

@@ -14,6 +14,8 @@ from .claims import Claim
 
 FREE_ARGUMENTS = ("momentum", "p", "init")
 """Arguments that do not change what is computed in eval mode."""
+SIZES_ONLY = ("relative_position_bias",)
+"""Layers that look at the number of positions of what they read, and at nothing else."""
 
 
 class OldNetwork:
@@ -30,6 +32,10 @@ class OldNetwork:
             if node.tensors:
                 for tensor in node.tensors.values():
                     self.holders.setdefault(tensor.name, []).append(node)
+                if node.op in SIZES_ONLY:
+                    first = self.layer([tensor.name for tensor in node.tensors.values()], [], node.output.shape[1:])
+                    if first is not None and first is not node:
+                        self.same[node.output] = first.output
             else:
                 first = self.plain.setdefault(self._key(node, [self.canon(v) for v in node.inputs]), node)
                 if first is not node:
@@ -68,15 +74,24 @@ class OldNetwork:
                 return old
         return None
 
-    def layer(self, sources: Sequence[str], inputs: Sequence[Claim]) -> Node | None:
-        """The old layer that holds these tensors, at the use of it that reads the same values."""
+    def layer(
+        self, sources: Sequence[str], inputs: Sequence[Claim], sizes: tuple[int, ...] | None = None
+    ) -> Node | None:
+        """The old layer that holds these tensors, at the use of it that reads the same values.
+
+        ``sizes``: of positions, where these are all that the layer reads.
+        """
         holders = [node for name in sources for node in self.holders.get(name, ())]
+        if sizes is not None and holders and holders[0].op in SIZES_ONLY:
+            return next((node for node in holders if node.output.shape[1:] == sizes), holders[0])
         values = [claim.old for claim in inputs]
         fitting = [node for node in holders if [self.canon(v) for v in node.inputs] == values]
         return fitting[0] if fitting else holders[0] if holders else None
 
     def reads(self, node: Node, inputs: Sequence[Claim]) -> bool:
         """Whether an old layer reads what these claims say."""
+        if node.op in SIZES_ONLY:
+            return True
         return [self.canon(value) for value in node.inputs] == [claim.old for claim in inputs]
 
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from ...architecture.graph import Node
 from .claims import AxisClaim, Claim, plain
 from .guide import Guide
-from .kernels import LINEAR, Together, kernel_of
+from .inserted import not_centred
+from .kernels import LINEAR, Identity, Rows, Together, kernel_of
 from .law import check_kernel
 from .ledger import Ledger
 from .matching import OldNetwork, differing
@@ -21,8 +22,8 @@ class SharedLayers:
     def __init__(self, guide: Guide, network: OldNetwork, before: Tensors, after: Tensors, ledger: Ledger) -> None:
         self.guide, self.network, self.ledger = guide, network, ledger
         self.before, self.after = before, after
-        self.layers: dict[Claim, tuple[Node, Node, Claim]] = {}
-        """By the claim of its output: the old layer, the part, and the claim of what it reads."""
+        self.layers: dict[Claim, tuple[Node | None, Node, Claim]] = {}
+        """By the claim of its output: the old layer (None: an identity), the part, the claim of what it reads."""
 
     def part(self, node: Node, source: str, given: Claim) -> Claim | None:
         """The claim of one part; None where it does not stand for an old layer that reads the same."""
@@ -38,6 +39,22 @@ class SharedLayers:
         kept = given.axes if node.op in LINEAR else tuple(map(plain, layer.output.shape))
         claim = Claim(None, tuple(outputs if axis == place else kept[axis] for axis in range(len(kept))))
         self.layers[claim] = (layer, node, given)
+        return claim
+
+    def part_of_identity(self, node: Node, given: Claim) -> Claim:
+        """The claim of one part of what only passes a value on."""
+        place = len(given.axes) - 1 if node.op in LINEAR else 0
+        outputs = self.guide.written(node, given.axes[place], given.axes[place].old)
+        weight = node.tensors["weight"].name
+        reason = not_centred(node)
+        if reason is not None:
+            self.ledger.find(weight, "C5", reason)
+        if "bias" in node.tensors:
+            bias = node.tensors["bias"].name
+            self.ledger.record(bias, "D1", check_constant(self.after, bias, 0.0, "D1"))
+        axes = tuple(outputs if number == place else axis for number, axis in enumerate(given.axes))
+        claim = Claim(None, axes)
+        self.layers[claim] = (None, node, given)
         return claim
 
     def _bias(self, node: Node, layer: Node, outputs: AxisClaim) -> None:
@@ -56,18 +73,21 @@ class SharedLayers:
         parts = [self.layers.get(claim) for claim in inputs]
         if any(part is None for part in parts):
             return None
-        layers = [part[0] for part in parts if part is not None]
         nodes = [part[1] for part in parts if part is not None]
-        given = next(part[2] for part in parts if part is not None)
-        layer, name = layers[0], nodes[0].tensors["weight"].name
-        if any(other is not layer for other in layers):
-            self.ledger.find(name, "C5", "parts of different layers are added")
+        layer, _, given = next(part for part in parts if part is not None)
+        name = nodes[0].tensors["weight"].name
+        if any(part is not None and (part[0] is not layer or part[2] is not given) for part in parts):
+            self.ledger.find(name, "C5", "parts of different layers, or of what different layers read, are added")
             return None
-        place = len(given.axes) - 1 if layer.op in LINEAR else 0
+        place = len(given.axes) - 1 if nodes[0].op in LINEAR else 0
         kernels = [kernel_of(self.after, node) for node in nodes]
-        old = kernel_of(self.before, layer)
-        report = check_kernel(Together(kernels), old, given.axes[place], inputs[0].axes[place], exact=self.guide.exact)
-        self.ledger.record(name, ("C1", "C2"), report)
+        read, written = given.axes[place], inputs[0].axes[place]
+        old: Rows = (
+            Identity(read.old, nodes[0].tensors["weight"].shape[2:]) if layer is None else kernel_of(self.before, layer)
+        )
+        checks = ("C1", "D1") if layer is None else ("C1", "C2")
+        report = check_kernel(Together(kernels), old, read, written, exact=self.guide.exact, check=checks[1])
+        self.ledger.record(name, checks, report)
         for node in nodes[1:]:
-            self.ledger.record(node.tensors["weight"].name, ("C1", "C2"))
-        return Claim(self.network.canon(layer.output), inputs[0].axes)
+            self.ledger.record(node.tensors["weight"].name, checks)
+        return Claim(given.old if layer is None else self.network.canon(layer.output), inputs[0].axes)

@@ -18,8 +18,9 @@ from ...architecture.graph import Graph, Node, Value
 from ...architecture.ops import OPERATIONS
 from ...architecture.ops.shapes import axis_of
 from . import streams as _streams  # noqa: F401  (rules of norms)
-from .claims import AxisClaim, Claim, plain, unknown, zero_claim
+from .claims import AxisClaim, Claim, plain, unknown
 from .factors import FactoredLayers
+from .fresh import made_of
 from .guide import Guide
 from .heads import RULES
 from .inserted import InsertedLayers
@@ -97,7 +98,7 @@ class Walk:
         if node.op in ("dropout", "dropout2d", "stochastic_depth"):
             return first
         if node.op == "maxout":
-            return self.inserted.largest(node, first) or unknown(node.output.shape)
+            return self.inserted.largest(node, first) or made_of(node, inputs)
         if len(inputs) == 1 and first.old is not None:
             whole = all(axis.simple for axis in first.axes)
             if whole and fixes(node, self.ranges(first.old)):
@@ -113,11 +114,7 @@ class Walk:
             if kept is not None and _shape(kept) == node.output.shape:
                 self.ledger.find(node.name, "D9", "what is added to the old value here is not shown to be zero")
                 return kept
-        operation = OPERATIONS[node.op]
-        enough = any if operation.annihilates else all
-        if (operation.keeps_zero or operation.annihilates) and enough(claim.zeros for claim in inputs):
-            return zero_claim(node.output.shape)
-        return _classes_of(node, first) if every_unit_alone(node.op) else unknown(node.output.shape)
+        return made_of(node, inputs)
 
     # --- layers with tensors -----------------------------------------------------------------------
 
@@ -125,6 +122,8 @@ class Walk:
         shared = self.guide.share_of(node)
         if shared is not None:
             return self.shares.part(node, shared, inputs[0]) or unknown(node.output.shape)
+        if self.guide.share_of_identity(node):
+            return self.shares.part_of_identity(node, inputs[0])
         factor = self.guide.factor_of(node)
         if factor is not None and factor.part == "first":
             return self.factored.first(node, inputs[0])
@@ -134,7 +133,7 @@ class Walk:
         known = [source for source in sources.values() if source is not None]
         if not known:
             return self.inserted.layer(node, inputs[0])
-        layer = self.network.layer(known, inputs)
+        layer = self.network.layer(known, inputs, node.output.shape[1:])
         where = next(iter(node.tensors.values())).name
         if layer is None:
             self.ledger.find(where, "C5", "its old tensors belong to no layer of the old network")
@@ -240,13 +239,3 @@ def _old(value: Value) -> Claim:
 
 def _shape(claim: Claim) -> tuple[int, ...]:
     return tuple(axis.new for axis in claim.axes)
-
-
-def _classes_of(node: Node, claim: Claim) -> Claim:
-    """A new function of each unit: equal units stay equal, and nothing is known of the rest."""
-    if _shape(claim) != node.output.shape:
-        return unknown(node.output.shape)
-    free = claim.free()
-    if OPERATIONS[node.op].keeps_zero:
-        return free
-    return Claim(None, tuple(axis.without_zeros() for axis in free.axes))
