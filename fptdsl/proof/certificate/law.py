@@ -203,9 +203,13 @@ def free_rows(new: Kernel, inputs: AxisClaim, bias: Floats | None) -> Ints:
     for start in range(0, new.units, new.step):
         units = np.arange(start, min(start + new.step, new.units))
         raw, values, groups = new.raw(units), new.values(units), new.group_of(units)
+        nothing = np.zeros(len(units), dtype=bool)
+        for group in np.unique(groups):
+            here = groups == group
+            nothing[here] = ~sums[group](values[here]).any(axis=(1, 2))
         for row, unit in enumerate(units):
             group, shift = int(groups[row]), 0.0 if bias is None else float(bias[unit])
-            if shift == 0.0 and not sums[group](values[row : row + 1]).any():
+            if shift == 0.0 and nothing[row]:
                 labels[unit] = ZERO
             else:
                 labels[unit] = known.setdefault((sums[group].key, raw[row].tobytes(), shift), len(known))

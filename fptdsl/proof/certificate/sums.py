@@ -42,10 +42,12 @@ class Sums:
         """``[units, inputs, positions]`` added up to ``[units, classes, positions]``."""
         if not len(self.classes):
             return np.zeros((len(values), 0, values.shape[2]))
-        columns = values[:, self.order]
+        alone = self.largest == 1
+        in_place = alone and np.array_equal(self.order, np.arange(values.shape[1]))
+        columns = values if in_place else values[:, self.order]
         if self.weights is not None:
             columns = columns * self.weights[:, None]
-        return np.asarray(np.add.reduceat(columns, self.starts, axis=1))
+        return columns if alone else np.asarray(np.add.reduceat(columns, self.starts, axis=1))
 
     def of_sizes(self, sizes: Floats) -> Floats:
         """The same sums of sizes, with the sizes of the weights."""
