@@ -175,10 +175,23 @@ def _call(expr: syntax.Call, values: list[Any]) -> Any:
             raise _Fault("F211", f"{what} takes at least one number", expr.span)
         pick = min if expr.function == "min" else max
         return pick(_number(item, expr, what) for item in items)
+    if expr.function == "at":
+        return _entry(expr, values)
     functions: dict[str, Callable[[Any], int]] = {"ceil": math.ceil, "floor": math.floor, "round": round}
     if expr.function not in functions:
-        known = ("min", "max", *functions)
+        known = ("min", "max", "at", *functions)
         raise _Fault("F210", f"there is no function {what}", expr.span, did_you_mean(expr.function, known))
     if len(values) != 1:
         raise _Fault("F211", f"{what} takes one number, not {len(values)} values", expr.span)
     return _bounded(functions[expr.function](_number(values[0], expr.args[0], what)), expr)
+
+
+def _entry(expr: syntax.Call, values: list[Any]) -> Any:
+    """``at(list, index)``: entries count from 0."""
+    if len(values) != 2 or not isinstance(values[0], tuple):
+        raise _Fault("F211", "`at` takes a list and a number", expr.span)
+    items, index = values
+    if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < len(items):
+        there = f"0 to {len(items) - 1}" if items else "none"
+        raise _Fault("F211", f"the list has no entry {describe(index)}", expr.args[1].span, f"its entries: {there}")
+    return items[index]

@@ -20,7 +20,7 @@ from ..diagnostics import Diagnostic, FptError
 from ..language import syntax
 from ..language.document import Document
 from .config_lists import grown_lists
-from .config_sites import sites, stated_values
+from .config_sites import sites, stated_counts, stated_values
 from .respell import model_values
 from .respell.expressions import UNKNOWN, alike, value
 from .respell.slots import Unspellable
@@ -49,22 +49,24 @@ def grown_config(
     Raises ``FptError``: F351 where no values do, F352 where a list may or may not have one entry per layer.
     """
     assert document.model is not None
-    values, difference = _fitting(document, old, grown, config)
+    lists = grown_lists(config, old, grown.network, path=path)
+    values, difference = _fitting(document, old, grown, config, lists.values)
     if difference is not None:
         raise _inexpressible(path, weights, difference, values)
-    asked = {param.name for param in document.model.params}
-    others = {name: field for name, field in config.items() if name not in asked}
-    lists = grown_lists(others, old, grown.network, path=path)
     return ConfigChange({**values, **lists.values}, lists.warnings)
 
 
 def _fitting(
-    document: Document, old: Network, grown: Graph, config: Mapping[str, Any]
+    document: Document, old: Network, grown: Graph, config: Mapping[str, Any], lists: Mapping[str, list[Any]]
 ) -> tuple[dict[str, Any], str | None]:
-    """The fields that change, and None; where nothing fits, the nearest and what differs."""
+    """The fields that change, and None; where nothing fits, the nearest and what differs.
+
+    ``lists`` are those with an entry per layer, as they will be.
+    """
     assert document.model is not None
     told: tuple[dict[str, Any], str | None] | None = None
     for wanted in _candidates(document, old, grown):
+        wanted.update({name: _frozen(field) for name, field in lists.items() if name in wanted})
         values = _changed_fields(document.model, config, wanted)
         difference = _difference(document, {**config, **values}, grown.network)
         if difference is None:
@@ -84,7 +86,8 @@ def _candidates(document: Document, old: Network, grown: Graph) -> Iterator[dict
             wanted.update(model_values(document, old, grown.network, follow=follow))
         yield wanted
     stated = stated_values(sites(grown), old.frame.values)
-    yield {**wanted, **{name: each.value for name, each in stated.items()}}
+    counts = stated_counts(grown.network, old.frame.values)
+    yield {**wanted, **{name: each.value for name, each in stated.items()}, **counts}
 
 
 def _changed_fields(model: syntax.Model, config: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:

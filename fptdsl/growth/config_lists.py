@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +49,18 @@ def grown_lists(config: Mapping[str, Any], old: Network, grown: Network, *, path
         else:
             warnings.append(f"`{name}` in `{path}` has as many entries as there were layers, and is left as it is")
     return Lists(values, tuple(warnings))
+
+
+def grown_parameters(values: Mapping[str, Any], old: Network, grown: Network) -> dict[str, tuple[Any, ...]]:
+    """The new values of parameters of a spec that are lists with one entry per layer, where there is no doubt."""
+    found: dict[str, tuple[Any, ...]] = {}
+    for name, value in values.items():
+        if isinstance(value, tuple):
+            with suppress(FptError):  # A list in doubt stays; what is written with it is checked.
+                found.update(
+                    (n, tuple(v)) for n, v in grown_lists({name: list(value)}, old, grown, path="").values.items()
+                )
+    return found
 
 
 def _extended(name: str, field: list[Any], origins: Sequence[Sequence[int | None]], path: str) -> list[Any]:

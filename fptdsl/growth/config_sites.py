@@ -12,7 +12,7 @@ from typing import Any
 
 from ..architecture.graph import Graph, Node
 from ..architecture.terms import Prod, Term, prod, resolve, size
-from ..architecture.tree import Environment, Frame, Layer
+from ..architecture.tree import Environment, Frame, Layer, Network, Scope, walk
 from ..language import syntax
 from .respell.expressions import Expr, literal, names_in, solve, substitute, value
 from .respell.spots import given_names, written
@@ -59,6 +59,26 @@ def stated(node: Node) -> Iterator[tuple[str, Expr, Environment]]:
             yield name, written(argument), tree.origin.environment
 
 
+def stated_counts(network: Network, old: Mapping[str, Any]) -> dict[str, int]:
+    """The parameters' values by the number of elements that every ``repeat`` has now."""
+    lifted, found = _Lifted(), {}
+    for _, scope in walk(network):
+        if (
+            not isinstance(scope, Scope)
+            or scope.origin is None
+            or not isinstance(scope.origin.statement, syntax.Repeat)
+        ):
+            continue
+        expr = lifted(scope.origin.statement.count, scope.origin.environment)
+        names = names_in(expr)
+        if len(names) == 1:
+            name = next(iter(names))
+            each = _solved(expr, name, old, len(scope.children))
+            if each is not None:
+                found[name] = each
+    return found
+
+
 @dataclass(frozen=True)
 class Stated:
     """The value of a parameter, and the place that asks for it."""
@@ -88,13 +108,19 @@ def stated_values(
 
 
 def _take(found: dict[str, Stated], site: Site, name: str, names: Mapping[str, Any], wanted: int) -> None:
-    each = names[name]
-    if value(site.expr, names) != wanted:
-        each = solve(site.expr, lambda e: isinstance(e, syntax.Name) and e.name == name, names, wanted)
-    if not isinstance(each, int) or isinstance(each, bool) or value(site.expr, {**names, name: each}) != wanted:
-        return
-    if name not in found or each > found[name].value:
+    each = _solved(site.expr, name, names, wanted)
+    if each is not None and (name not in found or each > found[name].value):
         found[name] = Stated(each, site)
+
+
+def _solved(expr: Expr, name: str, names: Mapping[str, Any], wanted: int) -> int | None:
+    """The whole number that a parameter must be for an expression to have a value; the old one where it will do."""
+    each = names.get(name)
+    if value(expr, names) != wanted:
+        each = solve(expr, lambda e: isinstance(e, syntax.Name) and e.name == name, names, wanted)
+    if not isinstance(each, int) or isinstance(each, bool) or value(expr, {**names, name: each}) != wanted:
+        return None
+    return each
 
 
 def factors(expr: Expr, term: Term, names: Mapping[str, object]) -> tuple[tuple[Expr, Term], tuple[Expr, Term]] | None:

@@ -17,7 +17,7 @@ from ..diagnostics import Diagnostics, Note, Source, Span, did_you_mean
 from . import literals, syntax
 from .literals import LiteralFault
 
-FUNCTIONS = {"min", "max", "ceil", "floor", "round"}
+FUNCTIONS = {"min", "max", "ceil", "floor", "round", "at"}
 RESERVED = {"true", "false", "none", "not", "and", "or", "if", "else"}
 STATEMENT_WORDS = {"let", "input", "output", "reuse", "sequential", "residual", "parallel", "repeat", "if"}
 MAX_DEPTH = 64
@@ -113,7 +113,7 @@ class ExpressionBuilder(Transformer[Token, Any]):
         """Report the calls that stand where only functions may be called."""
         for node, function, arguments in self.calls.values():
             if node.function not in FUNCTIONS:
-                hint = did_you_mean(node.function, FUNCTIONS) or "expressions know min, max, ceil, floor and round"
+                hint = did_you_mean(node.function, FUNCTIONS) or "expressions know min, max, ceil, floor, round and at"
                 self.faults.add("F113", f"there is no function `{function}`", self.at(function), hint=hint)
             else:
                 named = next(argument for argument in arguments.values if argument.name)

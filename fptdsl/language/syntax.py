@@ -65,7 +65,7 @@ class Conditional(Node):
 
 @dataclass(frozen=True)
 class Call(Node):
-    """``min max ceil floor round`` of expressions."""
+    """``min max ceil floor round at`` of expressions."""
 
     function: str
     args: tuple[Expr, ...]

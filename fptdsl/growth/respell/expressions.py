@@ -127,7 +127,7 @@ def solve(expr: Expr, hole: Callable[[Expr], bool], names: Mapping[str, Any], wa
         active = expr.then if test is True else expr.otherwise
         return solve(part, hole, names, wanted) if part is active and test is not UNKNOWN else UNKNOWN
     if isinstance(expr, syntax.Call):
-        return solve(part, hole, names, wanted)
+        return UNKNOWN if expr.function == "at" else solve(part, hole, names, wanted)
     if isinstance(wanted, bool) or not isinstance(wanted, (int, float)):
         return UNKNOWN
     if isinstance(expr, syntax.Unary) and expr.op in "+-":

@@ -10,7 +10,7 @@ from ...language import syntax
 
 WORDS = {
     "true", "false", "none", "not", "and", "or", "if", "else", "let", "input", "output", "reuse", "sequential",
-    "residual", "shortcut", "parallel", "repeat", "from", "as", "min", "max", "ceil", "floor", "round",
+    "residual", "shortcut", "parallel", "repeat", "from", "as", "min", "max", "ceil", "floor", "round", "at",
 }  # fmt: skip
 
 _SIZES = {"out_channels": "width", "out_features": "width"}

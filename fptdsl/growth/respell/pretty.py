@@ -10,6 +10,7 @@ from ...architecture.ops import OPERATIONS
 from ...architecture.tree import Network, Scope
 from ...language import syntax
 from ...language.document import Document
+from ..config_lists import grown_parameters
 from .definitions import Context, rewrite
 from .expressions import UNKNOWN
 from .naming import Fresh
@@ -51,6 +52,7 @@ def _read_and_rewritten(
     model = model_reading(document.model, old, spots(grown.body, models))
     if not follow:
         model.given = frozenset(param.name for param in document.model.params)
+    model.fixed = grown_parameters(old.frame.values, old, grown)
     readings = _block_readings(document, model)
     names = Fresh({*OPERATIONS, *document.blocks})
     context = Context(Templates(models), {}, frozenset({*OPERATIONS, *document.blocks}))

@@ -80,6 +80,8 @@ class Reading:
     given: frozenset[str]
     call: syntax.Apply | None = None
     chosen: dict[str, Any] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    """Values after growth that are known beforehand: lists with an entry per layer."""
     wanted: dict[str, Any] = field(default_factory=dict)
     """The values of the parameters that the rewritten body depends on."""
     _values: dict[str, Any] | None = None
@@ -90,7 +92,7 @@ class Reading:
 
     def reset(self) -> None:
         """Forget what was decided."""
-        self.chosen, self.wanted, self._values = {}, {}, None
+        self.chosen, self.wanted, self._values = dict(self.fixed), {}, None
 
     def rewritten(self, definition: Definition) -> None:
         """Go on with the definition as it is written now."""
