@@ -31,7 +31,10 @@ bounds are those of [maths.md](maths.md).
    a kernel must make the units that the plan says from those that come in; operations without tensors (sums,
    concatenations, flatten, padding, norms over groups) are followed through the graph. Where the walk ends with the old
    outputs the two networks are equal in real arithmetic, by induction. It reads tensors a few rows at a time and
-   uses none of the code that computed them. `approximate` and `baseline` plans claim no equality: the certificate is
+   uses none of the code that computed them. Units may be multiples of old ones (a rescaled stream, transfer, `x` and
+   `-x`) or their mean: a factor on which plan and file agree is not right for that, but where norms, sums, activations
+   and readers keep it. Two factors of a layer are multiplied out; what the rounding of both can do is allowed, and how
+   far off they are is said. `approximate` and `baseline` plans claim no equality: the certificate is
    declined with the reason, and only shapes and unchanged tensors are checked. An operation for which it has no rule,
    on units that grow, makes it inconclusive. A finding forbids publishing (exit status 5).
 2. **Numerical check** (section 11). Both networks are evaluated from the two specs and the two files in float64, and

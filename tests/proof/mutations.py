@@ -375,3 +375,8 @@ def _pairs_of_zero(state: StateDict, at: Grown) -> None:
           gradients=True)  # fmt: skip
 def _twice_zero(state: StateDict, at: Grown) -> None:
     state["layer3.1.conv2.weight"].zero_()
+
+
+# --- what is a multiple of something old registers itself in a file of its own -----------------------------
+
+from proof import mutations_of_multiples  # noqa: E402, F401

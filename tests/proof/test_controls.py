@@ -9,7 +9,8 @@ import torch
 from fptdsl.architecture import elaborate, lower
 from fptdsl.growth import Evaluator, make_plan
 from fptdsl.language import load
-from fptdsl.proof import may_publish, verify_plan
+from fptdsl.proof.recipes import verify_plan
+from fptdsl.proof.verdict import may_publish
 from fptdsl.proof.weights import from_raw
 
 NET = """

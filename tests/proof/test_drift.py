@@ -10,8 +10,9 @@ from torch import Tensor
 
 from fptdsl.architecture import Graph
 from fptdsl.modules import build
-from fptdsl.proof import drift, verify
+from fptdsl.proof import drift
 from fptdsl.proof.inputs import random_samples
+from fptdsl.proof.verify import verify
 
 State = dict[str, Tensor]
 

@@ -14,8 +14,9 @@ from fptdsl.api.reading import read_spec
 from fptdsl.architecture import Graph
 from fptdsl.growth import make_plan
 from fptdsl.growth.plan import Plan
-from fptdsl.proof import Scope, excerpt, verify_plan
-from fptdsl.proof.recipes import every_tensor
+from fptdsl.proof.excerpt import excerpt
+from fptdsl.proof.recipes import every_tensor, verify_plan
+from fptdsl.proof.verdict import Scope
 from fptdsl.proof.weights import from_raw
 
 BLOCKS = """

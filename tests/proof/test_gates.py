@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from fptdsl.proof import verify
+from fptdsl.proof.verify import verify
 
 COPIES = [0, 0, 3, 5, 5, 7]
 """Old units of ``conv1`` that the six new ones copy."""

@@ -6,9 +6,9 @@ import pytest
 from growth.support import StateDict, Weights
 from proof.mutations import MUTATIONS, Grown, Mutation, grown
 
-from fptdsl.proof import verify_plan
 from fptdsl.proof.certificate import certify
 from fptdsl.proof.gradients import gradient_probe
+from fptdsl.proof.recipes import verify_plan
 
 
 class Source(Weights):

@@ -124,7 +124,7 @@ import numpy as np, torch
 from pathlib import Path
 from fptdsl.architecture import elaborate, lower
 from fptdsl.language import load
-from fptdsl.proof import verify
+from fptdsl.proof.verify import verify
 
 torch.set_num_threads(1)
 

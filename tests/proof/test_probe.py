@@ -8,7 +8,8 @@ import torch
 
 from fptdsl.diagnostics import FptError
 from fptdsl.modules import build
-from fptdsl.proof import load_probe, verify
+from fptdsl.proof.probe import load_probe
+from fptdsl.proof.verify import verify
 
 IMAGES = np.random.default_rng(0).normal(size=(70, 3, 8, 8)).astype(np.float32)
 

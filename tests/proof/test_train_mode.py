@@ -13,11 +13,12 @@ from fptdsl.architecture import Graph, elaborate, lower
 from fptdsl.growth import make_plan
 from fptdsl.language import load
 from fptdsl.modules import build
-from fptdsl.proof import Verdict, verify, verify_plan
 from fptdsl.proof.inputs import random_sample
 from fptdsl.proof.network import Evaluation
-from fptdsl.proof.recipes import every_tensor
+from fptdsl.proof.recipes import every_tensor, verify_plan
 from fptdsl.proof.variants import Stored
+from fptdsl.proof.verdict import Verdict
+from fptdsl.proof.verify import verify
 
 State = dict[str, Tensor]
 

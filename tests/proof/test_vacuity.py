@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from fptdsl.proof import verify
+from fptdsl.proof.verify import verify
 
 COPIES = [0, 0, 3]
 

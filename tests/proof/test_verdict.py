@@ -9,7 +9,8 @@ from math import inf
 import pytest
 
 from fptdsl.diagnostics import FptError
-from fptdsl.proof import Reproduction, may_publish, verify
+from fptdsl.proof.verdict import Reproduction, may_publish
+from fptdsl.proof.verify import verify
 
 
 @pytest.fixture
