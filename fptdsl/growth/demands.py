@@ -147,7 +147,7 @@ def _layer_demands(
     demands = []
     for group in chosen:
         old = size(group.term)
-        wanted = _amount(directive.amount, old)
+        wanted = amount_of(directive.amount, old)
         if wanted > MAX_UNITS:
             diagnostics.add(
                 "F309",
@@ -177,7 +177,8 @@ def _layer_demands(
     return demands
 
 
-def _amount(amount: syntax.Amount, old: int) -> int:
+def amount_of(amount: syntax.Amount, old: int) -> int:
+    """The new size that an amount asks for."""
     if amount.kind == "to":
         return int(amount.value)
     if amount.kind == "by":
@@ -220,7 +221,7 @@ def _composite_demands(
             )
             continue
         if directive.amount.kind == "multiple":
-            wanted = _amount(directive.amount, old)
+            wanted = amount_of(directive.amount, old)
         elif directive.amount.kind in ("to", "by") and (ratio * old).denominator != 1:
             diagnostics.add(
                 "F306",

@@ -23,3 +23,4 @@ class Edit:
     why: str
     exactness: Exactness = "exact"
     advice: tuple[str, ...] = ()
+    method: str = "netmorph"

@@ -15,6 +15,7 @@ from .recipe import (
     Cycle,
     Dirac,
     Embed,
+    Extended,
     Fresh,
     IdentityNorm,
     IdentityShare,
@@ -52,6 +53,8 @@ def _start(recipe: Recipe) -> str:
         return "zero" if start.value == 0 else f"{start.value:g}"
     if isinstance(start, IdentityNorm):
         return "identity norm"
+    if isinstance(start, Extended):
+        return "old, fresh rows behind"
     if isinstance(start, Embed):
         return "old, zeros around"
     if isinstance(start, Cycle):

@@ -34,6 +34,7 @@ from .requests import Requests, collect
 from .requirements import check_requirements
 from .reshape import Reshaped, factorises, reshape
 from .steps import make_steps
+from .table_rows import appends_rows
 from .unread import check_read
 from .widths import solve
 
@@ -72,10 +73,11 @@ def insert_layers(draft: Draft) -> None:
 
 
 def reshape_layers(draft: Draft) -> None:
-    """``enlarge``, ``branch`` and factorisation: old layers in another form."""
+    """``enlarge``, ``branch``, factorisation and rows of tables: old layers in another form."""
     assert draft.deepened is not None
     factorised = [request for request in draft.requests.deepen if factorises(request)]
-    requests = [*draft.requests.enlarge, *draft.requests.branch, *factorised]
+    tables = [request for request in draft.requests.widen if appends_rows(request, draft.graph)]
+    requests = [*draft.requests.enlarge, *draft.requests.branch, *factorised, *tables]
     draft.reshaped = reshape(draft.deepened.network, draft.graph, requests, draft.diagnostics)
     faults = Faults()
     check_keys(draft.reshaped.network.body, faults)
@@ -98,7 +100,8 @@ def settle_widths(draft: Draft) -> None:
     """Tie closure and conflicts: the new size of every Space."""
     assert draft.middle is not None
     inserted = list(widened_layers(draft.inserted, draft.diagnostics))
-    draft.widths = solve(draft.middle, draft.requests.widen, inserted, draft.diagnostics)
+    widened = [request for request in draft.requests.widen if not appends_rows(request, draft.graph)]
+    draft.widths = solve(draft.middle, widened, inserted, draft.diagnostics)
     if draft.configured and not draft.diagnostics.errors:
         follow_config(draft.middle, draft.network, draft.widths, draft.diagnostics)
     draft.forms = forms(draft.inserted, draft.widths, draft.diagnostics)

@@ -140,6 +140,14 @@ class Embed:
 
 
 @dataclass(frozen=True)
+class Extended:
+    """The old rows, and behind them fresh ones that nothing looked up before (T-13)."""
+
+    name: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Share:
     """One of ``count`` equal shares of an old tensor, which add up to it on the file's grid (D-12, S-1)."""
 
@@ -207,7 +215,9 @@ class SolveGroups:
         return (self.groups * rows, columns, *kernel)
 
 
-Start = Union[Source, Constant, Cycle, Dirac, Fresh, IdentityNorm, IdentityShare, Embed, Share, Solve, SolveGroups]
+Start = Union[
+    Source, Constant, Cycle, Dirac, Fresh, IdentityNorm, IdentityShare, Embed, Extended, Share, Solve, SolveGroups
+]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """``enlarge``, ``branch`` and factorisation: old layers that get another form (Network Morphism, K-1, D-12, D-10).
 
 All are edits of the tree with new starts for tensors that were there before: a kernel in the middle of a
-larger one, equal shares of a layer (``branches.py``), or two factors.
+larger one, equal shares of a layer (``branches.py``), two factors, or a table with more rows (``table_rows.py``).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from .new_form import Edit
 from .recipe import Embed, Source, Start
 from .refusal import Refused
 from .requests import Request
+from .table_rows import append_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +76,13 @@ def reshape(network: Network, old: Graph, requests: Sequence[Request], diagnosti
                             raise twice
                         shortcuts[id(residual)] = [instead]
                         edits.append(edit)
+                    continue
+                if isinstance(directive, syntax.Widen):
+                    assert isinstance(node, Layer)
+                    if id(node) in changed:
+                        raise twice
+                    changed[id(node)], edit = append_rows(request, directive, target, node, old)
+                    edits.append(edit)
                     continue
                 if not isinstance(node, Layer) or OPERATIONS[node.op].affine != "map":
                     raise Refused(

@@ -15,6 +15,7 @@ from .recipe import (
     Cycle,
     Dirac,
     Embed,
+    Extended,
     Fresh,
     IdentityNorm,
     IdentityShare,
@@ -43,6 +44,8 @@ def start_rows(
         return _old(start.name, rows, source)
     if isinstance(start, Embed):
         return _embedded(start, _old(start.name, rows, source))
+    if isinstance(start, Extended):
+        return _extended(start, rows, source, stream, measure)
     if isinstance(start, Share):
         return _share(start, _old(start.name, rows, source), dtype)
     if isinstance(start, IdentityShare):
@@ -73,6 +76,19 @@ def _old(name: str, rows: np.ndarray, source: Weights) -> Float64:
     low, high = int(rows.min()), int(rows.max()) + 1
     block = widen_raw(source.rows(name, low, high), source.dtype(name))
     return np.asarray(block.reshape(high - low, *source.shape(name)[1:])[rows - low])
+
+
+def _extended(
+    start: Extended, rows: np.ndarray, source: Weights, stream: Stream, measure: Callable[[str], float]
+) -> Float64:
+    """Rows of the old table, and fresh ones of its size behind them."""
+    known = rows < source.shape(start.name)[0]
+    values = np.empty((len(rows), *start.shape[1:]))
+    if known.any():
+        values[known] = _old(start.name, rows[known], source)
+    if not known.all():
+        values[~known] = _fresh(Fresh(start.shape, start.name), rows[~known], stream, measure)
+    return values
 
 
 def _embedded(start: Embed, old: Float64) -> Float64:

@@ -23,8 +23,9 @@ LEARNING_RATE = {
     "r2r": r2r.LEARNING_RATE,
 }
 
-_KINDS: dict[type, Literal["deepen", "enlarge", "branch"]] = {
+_KINDS: dict[type, Literal["deepen", "widen", "enlarge", "branch"]] = {
     syntax.Deepen: "deepen",
+    syntax.Widen: "widen",
     syntax.Enlarge: "enlarge",
     syntax.Branch: "branch",
 }
@@ -103,7 +104,7 @@ def _edit_steps(edits: Sequence[Edit], old: Graph, middle: Graph) -> list[Step]:
                 directive=first.request.text,
                 target=", ".join(edit.target for edit in group),
                 summary="; ".join(_few([f"{edit.target}: {edit.summary}" for edit in group], 4)),
-                method="netmorph",
+                method=first.method,
                 exactness=first.exactness,
                 why=first.why,
                 parameters=sum(_gained(edit, old, middle) for edit in group),

@@ -89,6 +89,8 @@ class Operation(ABC):
     keeps_range: ClassVar[bool] = False
     affine: ClassVar[str | None] = None
     """'map' or 'norm'"""
+    table: ClassVar[str | None] = None
+    """The argument that states how many rows its weight has, which are looked up by their number."""
     activation: ClassVar[str | None] = None
     """The name in ``architecture/activations.py`` of a pointwise activation."""
 

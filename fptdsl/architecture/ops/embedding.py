@@ -23,6 +23,7 @@ class Embedding(Operation):
     name = "embedding"
     Args = EmbeddingArgs
     has_parameters = True
+    table = "num_embeddings"
 
     @classmethod
     def lower(cls, at: Lowering, args: EmbeddingArgs, inputs: Sequence[Value]) -> Value:
