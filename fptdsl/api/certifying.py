@@ -90,12 +90,15 @@ def _remade(old_spec: str | Path, old: Spec, new: Spec, path: Path) -> tuple[Pla
 
 def learning(plan: Plan, grown: Spec, result: Checkpoint) -> dict[str, Any]:
     """The gradient probe of what was written; only for networks that are small enough to hold at once."""
-    from ..proof.gradient_report import GradientReport
-    from ..proof.gradients import gradient_probe, too_large
+    from ..proof.gradient_report import GradientReport, too_large
 
     reason = too_large(grown.graph)
-    report = GradientReport(skipped=reason) if reason else gradient_probe(grown.graph, result, plan)
-    return report.to_json()
+    if reason is not None:
+        return GradientReport(skipped=reason).to_json()
+
+    from ..proof.gradients import gradient_probe
+
+    return gradient_probe(grown.graph, result, plan).to_json()
 
 
 def probe_gradients(old_spec: str | Path, old: Spec, new: Spec, after: Checkpoint) -> GradientReport:

@@ -26,7 +26,7 @@ from .verifying import Progress, phase
 
 if TYPE_CHECKING:
     from ..checkpoint import Checkpoint
-    from ..proof import Verdict
+    from ..proof.verdict import Verdict
 
 
 def apply(
@@ -176,7 +176,7 @@ def _sync(path: Path) -> None:
 
 def _require(made: PlanResult, verdict: Verdict, document: Mapping[str, Any]) -> None:
     """What the plan's class allows to be published (``docs/language.md``, section 4)."""
-    from ..proof import may_publish
+    from ..proof.verdict import may_publish
 
     if may_publish(made.exactness, verdict):
         return

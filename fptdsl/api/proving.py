@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from ..architecture.graph import Graph
     from ..checkpoint import Checkpoint
     from ..growth.plan import Plan
-    from ..proof import Verdict
     from ..proof.certificate import Certificate
+    from ..proof.verdict import Verdict
 
 Extent = Literal["auto", "full", "certificate"]
 """``full``: every layer of both networks.  ``certificate``: nothing is evaluated where the certificate passed.
@@ -53,7 +53,8 @@ def numerical_check(
     if certified and extent == "certificate":
         return None
 
-    from ..proof import excerpt, verify_plan
+    from ..proof.excerpt import excerpt
+    from ..proof.recipes import verify_plan
 
     plan = replace(made.plan, new=grown.graph)
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping
+from importlib.metadata import version
 from typing import Any
 
 from .. import __version__
@@ -45,7 +46,4 @@ def receipt(document: Mapping[str, Any], spec_text: str, digests: tuple[str, str
 
 
 def _libraries() -> dict[str, str]:
-    import numpy
-    import torch
-
-    return {"torch": str(torch.__version__), "numpy": numpy.__version__}
+    return {name: version(name) for name in ("torch", "numpy")}

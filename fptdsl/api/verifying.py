@@ -33,7 +33,7 @@ def verify(
     Raises:
         FptError: a spec, a checkpoint or the probe is at fault, or the networks do not take the same inputs.
     """
-    from ..proof import verify as compare
+    from ..proof.verify import verify as compare
     from .certifying import certify_files, probe_gradients
     from .opening import dtype_of, facts, open_fitting
     from .reading import read_spec

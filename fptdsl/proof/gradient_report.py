@@ -5,8 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..architecture.graph import Graph
+
 LARGE = 30.0
 """Gradients of new parameters this many times those of old ones are worth a warning (V-8)."""
+PARAMETERS = 2_000_000
+WORK = 200_000_000
+"""Parameters, and multiply-accumulates for one sample, up to which ``apply`` probes of its own accord."""
+
+
+def too_large(graph: Graph) -> str | None:
+    """Why a network is not probed unasked."""
+    work = sum(node.macs for node in graph.nodes)
+    if graph.parameters() <= PARAMETERS and work <= WORK:
+        return None
+    return "the network is large; `fptdsl verify --gradients` probes it"
 
 
 @dataclass(frozen=True)

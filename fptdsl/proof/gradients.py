@@ -24,9 +24,6 @@ from .gradient_units import holders, new_positions, originals
 from .inputs import random_sample
 from .weights import RowSource, from_raw
 
-PARAMETERS = 2_000_000
-WORK = 200_000_000
-"""Parameters, and multiply-accumulates for one sample, up to which ``apply`` probes of its own accord."""
 BATCH = 4
 STEPS = 2
 STEP_SIZE = 1e-2
@@ -37,14 +34,6 @@ equal shares differ by the rounding of the last one (S-1)."""
 
 Floats = NDArray[np.float64]
 Gradients = Mapping[str, Floats]
-
-
-def too_large(graph: Graph) -> str | None:
-    """Why a network is not probed unasked."""
-    work = sum(node.macs for node in graph.nodes)
-    if graph.parameters() <= PARAMETERS and work <= WORK:
-        return None
-    return "the network is large; `fptdsl verify --gradients` probes it"
 
 
 def gradient_probe(graph: Graph, weights: RowSource, plan: Plan | None = None, *, seed: int = 0) -> GradientReport:

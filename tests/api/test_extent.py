@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 import fptdsl
-from fptdsl import proof
 from fptdsl.api import proving
 from fptdsl.growth.plan import Plan
-from fptdsl.proof import Scope
+from fptdsl.proof import excerpt as module
 from fptdsl.proof.excerpt import Excerpt, without
+from fptdsl.proof.verdict import Scope
 
 SPEC = """
 model Blocks(width = 12, n = 4) {
@@ -66,6 +69,20 @@ def test_the_certificate_alone(files: tuple[Path, Path]) -> None:
     assert result.outputs["checkpoint"].exists()
 
 
+def test_a_certificate_needs_no_torch(tmp_path: Path) -> None:
+    """Above the size that the gradient probe takes, with weights in safetensors."""
+    spec, checkpoint = tmp_path / "blocks.fpt", tmp_path / "blocks.safetensors"
+    spec.write_text(SPEC)
+    size = {"width": 1024, "n": 60}
+    save_file({n: v.half() for n, v in fptdsl.build(spec, settings=size).state_dict().items()}, checkpoint)
+    program = (
+        "import sys, fptdsl; "
+        f"fptdsl.apply({str(spec)!r}, {str(checkpoint)!r}, settings={size}, grow={GROW!r}, verify='certificate'); "
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
+
+
 @pytest.mark.parametrize("extent", ["auto", "certificate"])
 def test_without_a_certificate_all_is_evaluated(
     extent: str, files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
@@ -89,7 +106,7 @@ def test_an_excerpt_that_differs_is_no_verdict(files: tuple[Path, Path], monkeyp
         return Excerpt(plan.old, without(plan.new, [plan.new.regions["layers.0"]]), Scope((), 6))
 
     monkeypatch.setattr(proving, "LARGE", 0)
-    monkeypatch.setattr(proof, "excerpt", wrong)
+    monkeypatch.setattr(module, "excerpt", wrong)
     found = fptdsl.apply(*files, grow=GROW).document["verification"]
     assert found["passed"]
     assert found["blocks"] is None
