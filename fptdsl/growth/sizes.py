@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ..architecture.graph import Graph, Node, Region
 from ..architecture.terms import Term, resolve
-from ..architecture.tree import Layer
 from ..diagnostics import Diagnostics, did_you_mean
 from ..language import syntax
+from .config_sites import factors, stated
 
 
 def named_terms(
@@ -36,14 +36,17 @@ def named_terms(
 
 
 def _parameters(node: Node) -> list[tuple[str, Term]]:
-    """Parameters of the enclosing blocks that a size argument is set to directly."""
-    tree = node.tree
-    if not isinstance(tree, Layer) or tree.origin is None or not isinstance(tree.origin.statement, syntax.Apply):
-        return []
+    """Parameters of the enclosing blocks that a size argument is set to, alone or as a factor of a product.
+
+    ``v_proj: linear(heads * v_dim)`` states the number of the heads and the size of each.
+    """
     found = []
-    fields = list(type(tree.args).model_fields)
-    for position, argument in enumerate(tree.origin.statement.args):
-        name = argument.name or (fields[position] if position < len(fields) else "")
-        if isinstance(argument.value, syntax.Name) and name in node.sizes:
-            found.append((argument.value.name, node.sizes[name]))
+    for argument, expr, environment in stated(node):
+        waiting = [(expr, node.sizes[argument])]
+        while waiting:
+            part, term = waiting.pop()
+            if isinstance(part, syntax.Name):
+                found.append((part.name, term))
+            else:
+                waiting.extend(factors(part, term, environment.lookup()) or ())
     return found
