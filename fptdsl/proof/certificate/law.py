@@ -100,7 +100,8 @@ class _Measured:
         self, units: Ints, found: Floats, wanted: Floats, missed: float, allowed: Floats | None, means: Ints
     ) -> None:
         self.scale = max(self.scale, float(np.abs(wanted).max(initial=0.0)))
-        gaps = np.nan_to_num(np.abs(found - wanted), nan=np.inf)
+        gaps = np.abs(found - wanted)
+        gaps[np.isnan(gaps)] = np.inf
         if allowed is not None:
             self.beyond = max(self.beyond, float(np.nan_to_num(gaps - allowed, nan=np.inf).max(initial=0.0)))
         error = gaps.max(axis=(1, 2), initial=0.0)
@@ -138,12 +139,18 @@ def _wanted(
     old: Rows | None, rows: AxisClaim, classes: Ints, known: int, mean: Floats | None, shape: tuple[int, ...]
 ) -> tuple[Floats, float]:
     """What every class should add up to: the old weights, zero for new classes and for zero units."""
-    wanted, missed = np.zeros(shape), 0.0
     before = np.flatnonzero(classes < known)
     copies = np.flatnonzero(rows.labels >= 0)
+    found, missed = None, 0.0
     if old is not None and len(copies):
         found, missed = old.against(rows.labels[copies], classes[before])
-        wanted[np.ix_(copies, before)] = found * rows.factors[copies][:, None, None]
+        if rows.scales is not None:
+            found = found * rows.factors[copies][:, None, None]
+        if found.shape == shape:
+            return found, missed
+    wanted = np.zeros(shape)
+    if found is not None:
+        wanted[np.ix_(copies, before)] = found
     means = np.flatnonzero(rows.labels == MEAN)
     if mean is not None and len(means):
         wanted[np.ix_(means, before)] = mean * rows.factors[means][:, None, None]

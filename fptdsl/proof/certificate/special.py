@@ -122,7 +122,8 @@ class SpecialLayers:
     def _columns(self, source: str, name: str, units: AxisClaim) -> Report:
         report, dtype = Report(), self.after.dtype(name)
         first = first_of_class(units.identities)
-        known, twins = np.flatnonzero(units.known), units.labels >= units.old
+        known = np.flatnonzero(units.known)
+        twins = np.flatnonzero((units.labels >= units.old) & (first != np.arange(units.new)))
         zeros, means = np.flatnonzero(units.labels == ZERO), np.flatnonzero(units.labels == MEAN)
         for start, stop in pieces(self.after.shape(name)):
             here = self.after.rows(name, start, stop).reshape(-1, units.new)
@@ -139,7 +140,7 @@ class SpecialLayers:
                 )
                 wanted = before.mean(axis=1, keepdims=True) * units.factors[means]
                 _near(now[:, means], wanted, largest, dtype, "N6", "columns should be the mean of the old ones", report)
-            if (bits(here) != bits(here[:, first]))[:, twins].any():
+            if (bits(here[:, twins]) != bits(here[:, first[twins]])).any():
                 report.add("C1", "columns of one class should be identical")
             if to_float(here[:, zeros], dtype).any():
                 report.add("C3", "columns of zero units should be zero")
