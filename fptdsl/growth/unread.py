@@ -12,8 +12,8 @@ from .insertions import Inserted
 def check_read(inserted: Sequence[Inserted], graph: Graph, diagnostics: Diagnostics) -> None:
     """Every inserted unit is read by something behind it.
 
-    Whoever takes the value before it by its name (``from conv1``, ``output conv1``) does not see what is
-    inserted behind ``conv1``.
+    What takes the value before it by its name goes on to what is inserted (``renaming.py``), but for names that mean
+    something else further on, and calls of blocks.
     """
     read = {value for node in graph.nodes for value in node.inputs} | set(graph.outputs.values())
     told: set[str] = set()
@@ -24,7 +24,7 @@ def check_read(inserted: Sequence[Inserted], graph: Graph, diagnostics: Diagnost
             told.add(name)
             diagnostics.add(
                 "F323",
-                f"nothing would read what is inserted behind `{name}`: its readers take it by name",
+                f"nothing would read what is inserted behind `{name}`",
                 part.unit.request.span,
-                hint="let them take the value in the order of the text, or name what follows with `let` and read that",
+                hint="let a statement take its value in the order of the text, or under a name that means nothing else there",
             )
