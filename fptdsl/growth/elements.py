@@ -70,6 +70,8 @@ def templates(graph: Graph, region: Region, scope: Scope, network: Network) -> T
         if inner.input.shape == inner.output.shape:
             keeping.append(position)
     fresh = None if keeping else _next(network, scope)
+    if fresh is not None:
+        fresh = _modelled(fresh, scope.children[-1])
     return Templates(scope, tuple(keeping), fresh, network)
 
 
@@ -77,6 +79,15 @@ def _next(network: Network, scope: Scope, index: int | None = None) -> Tree | No
     from ..architecture.elaborate import next_element
 
     return next_element(network, scope, index)
+
+
+def _modelled(new: Tree, old: Tree) -> Tree:
+    """The new element with its layers modelled on those of an old one, whose final widths they get."""
+    if isinstance(new, Layer) and isinstance(old, Layer):
+        return replace(new, like=old.old) if new.op == old.op and new.key == old.key else new
+    if not isinstance(new, Scope) or not isinstance(old, Scope) or len(new.children) != len(old.children):
+        return new
+    return replace(new, children=tuple(map(_modelled, new.children, old.children)))
 
 
 def _reread(new: Tree, read: Tree | None) -> Tree:

@@ -16,7 +16,7 @@ from ..architecture.graph import Graph
 from ..architecture.lower import lower
 from ..architecture.terms import Space
 from ..architecture.tree import Network
-from ..diagnostics import Diagnostics
+from ..diagnostics import Diagnostic, Diagnostics, FptError, Note
 from ..language import syntax
 from ..language.directives import section_seed
 from .choice import Choice, choose
@@ -83,7 +83,29 @@ def reshape_layers(draft: Draft) -> None:
     check_keys(draft.reshaped.network.body, faults)
     faults.check()
     changed = draft.reshaped.network is not draft.network
-    draft.middle = lower(draft.reshaped.network) if changed else draft.graph
+    draft.middle = _lowered(draft, draft.reshaped.network) if changed else draft.graph
+
+
+def _lowered(draft: Draft, network: Network) -> Graph:
+    """The graph with what was inserted, which may have changed a shape that others rely on.
+
+    Raises FptError: the network no longer fits together; at the first line that changed it (F322).
+    """
+    try:
+        return lower(network)
+    except FptError as fault:
+        draft.diagnostics.check()  # what was refused before this says more
+        request = [*draft.requests.deepen, *draft.requests.branch, *draft.requests.enlarge][0]
+        found = fault.diagnostics[0]
+        raise FptError(
+            Diagnostic(
+                "F322",
+                f"with what is inserted here the network does not fit together: {found.message}",
+                request.span,
+                hint="insert layers that keep the shape of what they read",
+                notes=(Note("this no longer fits", found.span),),
+            )
+        ) from fault
 
 
 def start_as_identity(draft: Draft) -> None:

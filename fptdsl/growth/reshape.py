@@ -169,6 +169,12 @@ def _factorise(
 ) -> Split:
     """Two factors; the second keeps the name, so that what takes the layer's value by name still does."""
     scope, siblings, position = around
+    if directive.place is not None:
+        raise Refused(
+            "F323",
+            f"`{target}` becomes two factors where it is",
+            "leave out `at`, `after` and `interleaved`",
+        )
     if directive.by > 1:
         raise Refused("F323", "`factor=true` makes two layers of one", "`by 1`; grow again for a third factor")
     if is_reused(layer, network):

@@ -60,8 +60,8 @@ def is_activation(node: Tree) -> bool:
 
 
 def is_run(scope: Scope) -> bool:
-    """A convolution-norm-activation group: one layer with a kernel, and what follows it."""
-    layers = [child for child in scope.children if isinstance(child, Layer)]
+    """A convolution-norm-activation group: one layer with a kernel, and what follows it in one line."""
+    layers = [child for child in scope.children if isinstance(child, Layer) and len(child.sources or ()) < 2]
     maps = [child for child in layers if is_map(child)]
     return len(layers) == len(scope.children) and len(maps) == 1 and not scope.shortcut
 
