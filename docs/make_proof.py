@@ -52,8 +52,11 @@ bounds are those of [maths.md](maths.md).
    memory (16 bytes a parameter, and the activations of four samples).
 
 `fptdsl verify --certificate OLD_SPEC OLD NEW_SPEC NEW` repeats the certificate later. It plans the growth again from
-the receipt beside the new checkpoint; without one, which unit is which is not known, and it says that
-it is inconclusive (exit status 0).
+the receipt beside the new checkpoint. Without one it tells the units by what they look like: of a network that was only
+widened, a new unit with the rows of an old one in every tensor is a copy of it, new units with equal rows are one
+class, and the others are classes of their own. Where the law holds for these the two networks are certified; where it
+does not, or where a unit looks like several old ones, layers were added or units rescaled, it says that it is
+inconclusive and why (exit status 0).
 
 ## What the certificate checks
 

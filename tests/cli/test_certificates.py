@@ -66,6 +66,14 @@ def test_a_receipt_of_another_growth(folder: Path) -> None:
     assert fptdsl.verify(*FILES, certificate=True).document["certificate"]["basis"] == "checkpoints"
 
 
+def test_a_widening_without_a_receipt(folder: Path) -> None:
+    """Units are told by what they look like."""
+    _apply("widen conv2 to 8")
+    Path("tiny.grown.receipt.json").unlink()
+    certificate = fptdsl.verify(*FILES, certificate=True).document["certificate"]
+    assert (certificate["outcome"], certificate["basis"]) == ("passed", "checkpoints")
+
+
 def test_a_baseline_is_declined_and_published(folder: Path) -> None:
     result = _apply("widen conv2 to 8 using random_pad")
     assert result.document["certificate"]["outcome"] == "declined"

@@ -7,6 +7,7 @@ used, and operations that join or split units are followed through the graph its
 from __future__ import annotations
 
 from .certify import certify
+from .recovered import certify_checkpoints
 from .result import CHECKS, Certificate, Checked, Finding
 
-__all__ = ["CHECKS", "Certificate", "Checked", "Finding", "certify"]
+__all__ = ["CHECKS", "Certificate", "Checked", "Finding", "certify", "certify_checkpoints"]
