@@ -26,5 +26,5 @@ def check_read(inserted: Sequence[Inserted], graph: Graph, diagnostics: Diagnost
                 "F323",
                 f"nothing would read what is inserted behind `{name}`",
                 part.unit.request.span,
-                hint="let a statement take its value in the order of the text, or under a name that means nothing else there",
+                hint="let a statement take its value in the order of the text, or by a name that is given once",
             )
