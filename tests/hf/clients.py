@@ -38,10 +38,12 @@ def shaken(name: str, dtype: torch.dtype = torch.float64, **changed: Any) -> nn.
     return model
 
 
-def save(name: str, folder: Path, dtype: torch.dtype = torch.float64, **how: Any) -> nn.Module:
-    """A model saved by ``save_pretrained``, whose options are ``how``, with a tokenizer and settings beside it."""
-    model = shaken(name, dtype)
-    model.save_pretrained(folder, **how)  # type: ignore[operator]
+def save(
+    name: str, folder: Path, dtype: torch.dtype = torch.float64, shard: str | None = None, **changed: Any
+) -> nn.Module:
+    """A model saved by ``save_pretrained``, in shards of a size where one is given, with a tokenizer beside it."""
+    model = shaken(name, dtype, **changed)
+    model.save_pretrained(folder, **({} if shard is None else {"max_shard_size": shard}))  # type: ignore[operator]
     (folder / "tokenizer.json").write_text('{"version": "1.0"}\n')
     (folder / "generation_config.json").write_text('{\n  "do_sample": true,\n  "top_k": 7\n}\n')
     return model

@@ -72,8 +72,6 @@ BY = {
 EVERYTHING: dict[str, str] = {
     **dict.fromkeys(("bert", "roberta", "distilbert"), "widen * by 2x"),
     "opt, norms behind": "widen model.decoder.project_in by 2x; widen model.decoder.layers.*.fc1 by 1.5x",
-    "qwen2": "widen * by 1.5x; deepen model.layers by 2",
-    "gemma2": "widen * by 1.5x; deepen model.layers by 2",
     "olmo2": "widen * by 2x; deepen model.layers by 1 after 0",
 }
 """Where it is not 1.5 times as wide and two blocks deeper, spread evenly."""
@@ -117,10 +115,8 @@ def depths(name: str, spec: str) -> list[str]:
     layers = PLACES[spec].layers
     if spec == "t5":
         return [f"deepen {stack}.block.1 by 2" for stack in ("encoder", "decoder")]
-    found = [f"deepen {layers} by 2", f"deepen {layers} by 1 using r2r"]
-    if name not in ("qwen2", "gemma2"):  # windows by the number of the layer: only the end keeps those of the old
-        found += [f"deepen {layers} by {where}" for where in ("2 at start", "1 after 0", "2 interleaved")]
-    return found
+    where = ("2", "2 at start", "1 after 0", "2 interleaved", "1 using r2r")
+    return [f"deepen {layers} by {words}" for words in where]
 
 
 def alone(name: str, spec: str) -> list[str]:

@@ -58,7 +58,7 @@ def test_types(name: str, dtype: torch.dtype, tmp_path: Path, monkeypatch: pytes
 
 @pytest.mark.parametrize("name", ["llama", "gpt2"])
 def test_shards(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    family, old = FAMILIES[name], save(name, tmp_path / "old", max_shard_size="40KB")
+    family, old = FAMILIES[name], save(name, tmp_path / "old", shard="40KB")
     assert len(list((tmp_path / "old").glob("model-*.safetensors"))) > 2
     grow(name, tmp_path)
     index = json.loads((tmp_path / "new" / "model.safetensors.index.json").read_text())
