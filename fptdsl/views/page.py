@@ -137,10 +137,11 @@ class Page:
                 break
             lines += item
             shown += 1
-        hidden = f"{len(section.items) - shown:,}"
+        rest = section.items[shown:]
+        if len(rest) == 1 and len(rest[0]) == 1 and shown:  # saying so would take as much room
+            return lines + rest[0]
+        hidden, what = f"{len(rest):,}", section.what.removesuffix("s") if len(rest) == 1 else section.what
         if not shown:  # one item taller than the section: its beginning
             lines += section.items[0][: max(cap - 1 - len(lines), 1)]
             hidden = ""
-        return lines + self.wrapped(
-            ("… " + f"{hidden} more {section.what} (--full shows all)".strip(), "dim"), indent=2
-        )
+        return lines + self.wrapped(("… " + f"{hidden} more {what} (--full shows all)".strip(), "dim"), indent=2)
