@@ -50,8 +50,8 @@ def verification(found: dict[str, Any], page: Page) -> None:
         )
     if half is not None and half["skipped"] is not None:
         page.line(f"no drift in {half['dtype']}: {half['skipped']}", indent=2)
-    if found["blocks"] is not None:
-        left = found["blocks"]["total"] - len(found["blocks"]["evaluated"])
+    if (blocks := found.get("blocks")) is not None:
+        left = blocks["total"] - len(blocks["evaluated"])
         page.line(
             f"a large network: one block of every kind was evaluated; for the other {left} the certificate vouches "
             "(--verify full evaluates all)",

@@ -20,7 +20,7 @@ from cli.conftest import Run
 STAGES = [
     "fptdsl.api.growing.planned",
     "fptdsl.checkpoint.write_checkpoint",
-    "fptdsl.proof.verify_plan",
+    "fptdsl.api.growing.numerical_check",
     "fptdsl.api.growing.receipt",
     "fptdsl.checkpoint.Publication.commit",
 ]
