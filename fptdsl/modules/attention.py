@@ -91,7 +91,10 @@ def rotary(call: Call, node: Node, inputs: Inputs) -> fx.Node:
     else:
         angles = call(torch.cat, [angles, angles], dim=-1)
     angles = call(torch.unsqueeze, angles, 1)  # one for all heads
-    cos, sin = (call("type_as", call(function, angles), value) for function in (torch.cos, torch.sin))
+    cos, sin = (call(function, angles) for function in (torch.cos, torch.sin))
+    if args.multiplier != 1:
+        cos, sin = (call(operator.mul, turn, args.multiplier) for turn in (cos, sin))
+    cos, sin = (call("type_as", turn, value) for turn in (cos, sin))
     part = value if turned == whole else call(torch.narrow, value, -1, 0, turned)
     swapped = _swapped(call, part, turned, args.interleaved)
     result = call(operator.add, call(operator.mul, part, cos), call(operator.mul, swapped, sin))
@@ -114,10 +117,40 @@ def _frequencies(call: Call, args: Any, turned: int, value: fx.Node) -> fx.Node:
     device = call(getattr, value, "device")
     steps = call(torch.arange, 0, turned, 2, dtype=torch.float32, device=device)
     powers = call(torch.pow, args.theta, call(operator.truediv, steps, turned))
+    if args.scaling == "longrope":
+        powers = call(operator.mul, _long_factors(call, args, value), powers)
     frequencies = call(torch.reciprocal, powers)
+    if args.scaling == "yarn":
+        return _yarn(call, args, turned, frequencies)
     if args.scaling == "linear":
         return call(operator.truediv, frequencies, args.factor)
     return _llama3(call, args, frequencies) if args.scaling == "llama3" else frequencies
+
+
+def _long_factors(call: Call, args: Any, value: fx.Node) -> fx.Node:
+    """The factors for texts of the length that the value has."""
+    device = call(getattr, value, "device")
+    last = call(operator.getitem, numbers(call, value, 1), -1)
+    longer = call(operator.ge, last, args.original_max_position_embeddings)
+    tables = (list(factors) for factors in (args.long_factor, args.short_factor))
+    long, short = (call(torch.tensor, table, dtype=torch.float32, device=device) for table in tables)
+    return call(torch.where, longer, long, short)
+
+
+def _yarn(call: Call, args: Any, turned: int, frequencies: fx.Node) -> fx.Node:
+    """Fast turns stay, slow ones are divided by ``factor``, those between are mixed by their place in the list."""
+
+    def place(turns: float) -> float:
+        """Where in the list is the frequency that turns so often in the original length."""
+        length = args.original_max_position_embeddings / (turns * 2 * math.pi)
+        return turned * math.log(length) / (2 * math.log(args.theta))
+
+    first, last = max(math.floor(place(args.beta_fast)), 0), min(math.ceil(place(args.beta_slow)), turned - 1)
+    width = last - first or 0.001
+    places = call(torch.arange, turned // 2, dtype=torch.float32, device=call(getattr, frequencies, "device"))
+    share = call(torch.clamp, call(operator.truediv, call(operator.sub, places, first), width), 0, 1)
+    kept = call(operator.mul, frequencies, call(operator.sub, 1, share))
+    return call(operator.add, call(operator.mul, call(operator.truediv, frequencies, args.factor), share), kept)
 
 
 def _llama3(call: Call, args: Any, frequencies: fx.Node) -> fx.Node:
