@@ -31,6 +31,12 @@ class Hashing:
             self._stop.set()
         self._pool.shutdown(cancel_futures=True)
 
-    def start(self, checkpoint: Checkpoint) -> Future[str]:
-        """Its digest, some time; the checkpoint has to stay open until then."""
-        return self._pool.submit(checkpoint.digest, self._stop)
+    def start(self, checkpoint: Checkpoint, like: Checkpoint | None = None) -> Future[str]:
+        """Its digest, some time; the checkpoint has to stay open until then.
+
+        ``like``: another one that is being hashed already, and may hold some of the same files.
+        """
+        return self._pool.submit(self._digest, checkpoint, like)
+
+    def _digest(self, checkpoint: Checkpoint, like: Checkpoint | None) -> str:
+        return checkpoint.digest(self._stop, like)

@@ -137,13 +137,16 @@ class Checkpoint:
             groups.setdefault(root(region), []).append(name)
         return tuple(tuple(group) for group in groups.values() if len(group) > 1)
 
-    def digest(self, stop: Event | None = None) -> str:
-        """SHA-256 of the file, in hexadecimal (computed once); :class:`Stopped` soon after ``stop`` is set."""
+    def digest(self, stop: Event | None = None, like: Checkpoint | None = None) -> str:
+        """SHA-256 of the file, in hexadecimal (computed once); :class:`Stopped` soon after ``stop`` is set.
+
+        ``like``: a checkpoint that may hold some of the same files, with its digest known.
+        """
         if self._digest is None:
-            self._digest = self._digested(stop)
+            self._digest = self._digested(stop, like)
         return self._digest
 
-    def _digested(self, stop: Event | None) -> str:
+    def _digested(self, stop: Event | None, like: Checkpoint | None) -> str:
         return digest_of(self.descriptor, stop)
 
     @property
@@ -170,6 +173,20 @@ def digest_of(descriptor: int, stop: Event | None = None) -> str:
         if stop is not None and stop.is_set():
             raise Stopped
     return total.hexdigest()
+
+
+def same_bytes(left: int, right: int, stop: Event | None = None) -> bool:
+    """Whether two open files are equal byte by byte."""
+    if os.fstat(left).st_size != os.fstat(right).st_size:
+        return False
+    at = 0
+    while data := os.pread(left, CHUNK, at):
+        if data != os.pread(right, CHUNK, at):
+            return False
+        at += len(data)
+        if stop is not None and stop.is_set():
+            raise Stopped
+    return True
 
 
 def digest_file(path: str | os.PathLike[str]) -> str:

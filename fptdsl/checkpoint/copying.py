@@ -11,6 +11,10 @@ from ..diagnostics import Diagnostic, FptError
 from .storage import CHUNK, FileStorage, Storage
 
 
+AT_ONCE = 1 << 26
+"""Bytes that the kernel is asked to copy in one call, between which an interruption is seen."""
+
+
 def copy_storage(file: BinaryIO, storage: Storage) -> None:
     """Append the bytes of a storage to an open file."""
     done = _copied_by_kernel(file, storage) if isinstance(storage, FileStorage) else 0
@@ -51,7 +55,7 @@ def _copied_by_kernel(file: BinaryIO, storage: FileStorage) -> int:
     # Refused between file systems and by some; the caller copies the rest, or meets the same full disk.
     with suppress(OSError):
         while done < storage.nbytes:
-            left = storage.nbytes - done
+            left = min(storage.nbytes - done, AT_ONCE)
             got = os.copy_file_range(storage.descriptor, file.fileno(), left, storage.offset + done)
             if got == 0:
                 break

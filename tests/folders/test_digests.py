@@ -1,0 +1,79 @@
+"""The digest of a folder: that of its files, whether they are hashed or known to be those of another folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from threading import Event
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from fptdsl.checkpoint import folder as module
+from fptdsl.checkpoint import open_checkpoint
+from fptdsl.checkpoint.checkpoint import Stopped, same_bytes
+
+
+def shards(folder: Path, *values: float) -> Path:
+    folder.mkdir()
+    where = []
+    for number, value in enumerate(values, 1):
+        name = f"model-{number:05d}-of-{len(values):05d}.safetensors"
+        save_file({f"t{number}": torch.full((300, 1000), value)}, folder / name)
+        where.append(f'"t{number}": "{name}"')
+    (folder / "model.safetensors.index.json").write_text(f'{{"metadata": {{}}, "weight_map": {{{", ".join(where)}}}}}')
+    return folder
+
+
+def listed(folder: Path) -> str:
+    names = sorted(path.name for path in folder.glob("*.safetensors"))
+    lines = [f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n" for name in names]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+@pytest.mark.parametrize(("values", "hashed"), [((1.0, 2.0, 3.0), 0), ((1.0, 2.5, 3.0), 1), ((4.0, 5.0, 6.0), 3)])
+def test_files_that_are_known_are_compared(
+    values: tuple[float, ...], hashed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = []
+    hash_file = module.digest_of
+
+    def counted(descriptor: int, stop: Event | None) -> str:
+        count.append(descriptor)
+        return hash_file(descriptor, stop)
+
+    monkeypatch.setattr(module, "digest_of", counted)
+    old, new = shards(tmp_path / "old", 1.0, 2.0, 3.0), shards(tmp_path / "new", *values)
+    with open_checkpoint(old) as before, open_checkpoint(new) as after:
+        assert before.digest() == listed(old)
+        count.clear()
+        assert after.digest(like=before) == listed(new)
+    assert len(count) == hashed
+
+
+def test_without_known_digests_all_are_hashed(tmp_path: Path) -> None:
+    old, new = shards(tmp_path / "old", 1.0, 2.0), shards(tmp_path / "new", 1.0, 2.0)
+    with open_checkpoint(old) as before, open_checkpoint(new) as after:
+        assert after.digest(like=before) == listed(new)
+
+
+def test_one_byte_at_the_end_counts(tmp_path: Path) -> None:
+    left, right, short = (tmp_path / name for name in ("left", "right", "short"))
+    left.write_bytes(bytes(2_500_000))
+    right.write_bytes(bytes(2_499_999) + b"\1")
+    short.write_bytes(bytes(2_499_999))
+    descriptors = [os.open(path, os.O_RDONLY) for path in (left, right, short)]
+    try:
+        one, other, third = descriptors
+        assert same_bytes(one, one)
+        assert not same_bytes(one, other)
+        assert not same_bytes(one, third)
+        stop = Event()
+        stop.set()
+        with pytest.raises(Stopped):
+            same_bytes(one, one, stop)
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
