@@ -10,7 +10,6 @@ from typing import BinaryIO
 from ..diagnostics import Diagnostic, FptError
 from .storage import CHUNK, FileStorage, Storage
 
-
 AT_ONCE = 1 << 26
 """Bytes that the kernel is asked to copy in one call, between which an interruption is seen."""
 
