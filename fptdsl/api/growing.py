@@ -136,7 +136,7 @@ def _publish(
             grown = read_spec(written[outputs.spec], checkpoint=written[outputs.checkpoint] if folder else None)
             result = open_fitting(written[outputs.checkpoint], grown)
         with result, Hashing() as of_result:
-            new_digest = of_result.start(result)
+            new_digest = of_result.start(result, like=source)
             document = {**made.document, "kind": "apply", "outputs": outputs.to_json(), "verification": None}
             with clock("certify"):
                 certificate = certified(made, grown, source, result)
