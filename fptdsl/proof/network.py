@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, fx, nn
+from torch.nn import functional
 
 from ..architecture.graph import Graph
 from ..modules import build
@@ -101,6 +102,10 @@ class Evaluation:
     ) -> dict[Place, Any]:
         if node.op == "placeholder":
             return {(v, s): _cast(samples[s].inputs[str(node.target)], variants[v].dtype) for v, s in grid}
+        if node.op == "get_attr" and all(_is_head(user, node) for user in node.users):
+            return {}  # read where it is used, a few rows at a time
+        if node.op == "call_function" and _is_head(node, node.args[1] if len(node.args) == 2 else None):
+            return self._head(node, variants, {at: ((_values_at(node.args[0], values, at),), {}) for at in grid})
         calls = {at: (_values_at(node.args, values, at), _values_at(node.kwargs, values, at)) for at in grid}
         if node.op == "call_module":
             return self._layer(str(node.target), variants, calls)
@@ -118,6 +123,13 @@ class Evaluation:
             self.tally.add(layer.size)
         return results
 
+    def _head(self, node: fx.Node, variants: Sequence[Variant], calls: Mapping[Place, Call]) -> dict[Place, Any]:
+        """A linear layer whose kernel is another layer's table (tied embeddings)."""
+        table = str(cast(fx.Node, node.args[1]).target)
+        rows, columns = self.graph.tensors[table].shape
+        linear = nn.Linear(columns, rows, bias=False, device="meta")
+        return Layer(self.graph, table.rpartition(".")[0], linear).evaluate(self.reader, variants, calls, self.workers)
+
     def _attribute(self, target: str, variants: Sequence[Variant], grid: Sequence[Place]) -> dict[Place, Any]:
         raw = self.reader.whole(target, self.graph.tensors[target].shape)
         exact = _cast(raw, torch.float64)
@@ -125,6 +137,20 @@ class Evaluation:
         for variant in variants:
             variant.release()
         return {(v, s): weights[v] for v, s in grid}
+
+
+def _is_head(node: fx.Node, kernel: object) -> bool:
+    """Whether a node multiplies by this tensor, called ``weight``, and does nothing else with it."""
+    return (
+        isinstance(kernel, fx.Node)
+        and kernel.op == "get_attr"
+        and str(kernel.target).endswith(".weight")
+        and node.target is functional.linear
+        and len(node.args) == 2
+        and node.args[1] is kernel
+        and node.args[0] is not kernel
+        and not node.kwargs
+    )
 
 
 def forget_running_statistics(module: nn.Module) -> None:

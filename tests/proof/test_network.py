@@ -156,3 +156,42 @@ def test_memory_does_not_grow_with_the_network(root: Path, tmp_path: Path):
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) < 128 << 20, done.stdout
+
+
+TIED = """
+model Tied {
+  input tokens: int[seq]
+  embed: embedding(40, 6)
+  norm: layernorm
+  tied_linear("embed")
+}
+"""
+
+
+def test_a_tied_head_is_read_a_few_rows_at_a_time(graph_of, weights_for, monkeypatch):
+    monkeypatch.setattr(layer, "LINEAR_PIECE", 24)
+    graph = graph_of(TIED)
+    state = weights_for(graph)
+    read = []
+
+    class Source:
+        def rows(self, name, start, stop):
+            read.append((name, stop - start))
+            return state[name][start:stop].numpy()
+
+        def dtype(self, name):
+            return "float32"
+
+        def shape(self, name):
+            return tuple(state[name].shape)
+
+    samples = random_samples(graph)
+    found = Evaluation(graph, Source()).run([Stored()], samples)["stored"]
+    for number, sample in enumerate(samples):
+        wanted = build(graph, dtype=torch.float64).eval()
+        wanted.load_state_dict(state)
+        with torch.no_grad():
+            expected = wanted(**sample.inputs)
+        assert torch.allclose(found[number]["output"], expected, rtol=1e-12, atol=1e-12)
+    heads = [rows for name, rows in read if name == "embed.weight"]
+    assert heads.count(4) >= 10
