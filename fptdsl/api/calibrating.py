@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,12 @@ from .reading import Spec
 if TYPE_CHECKING:
     from ..checkpoint import Checkpoint
     from ..growth.identity import Statistics
+    from ..proof.inputs import Sample
 
 ROWS = 64
-"""Rows of the data that are run at a time."""
+"""Rows of a batch of the data, at least."""
+MEMORY = 256 << 20
+"""Bytes of float64 that enter and leave the widest operation on a batch; as many rows make one batch."""
 
 
 def measured(read: Spec, source: Checkpoint | None, data: str | Path | None) -> Statistics | None:
@@ -34,11 +38,39 @@ def measured(read: Spec, source: Checkpoint | None, data: str | Path | None) -> 
             )
         )
     from ..modules.measure import channel_statistics
+
+    state = {name: source.tensor(name) for name in read.graph.tensors if name in source}
+    return channel_statistics(read.graph, state, (sample.inputs for sample in _batches(read, data)))
+
+
+def _batches(read: Spec, data: str | Path) -> Iterator[Sample]:
+    from ..proof.inputs import rows_within
     from ..proof.probe import load_probe
 
-    probe = load_probe(data, read.graph)
-    state = {name: source.tensor(name) for name in read.graph.tensors if name in source}
-    return channel_statistics(read.graph, state, (sample.inputs for sample in probe.samples(ROWS, ROWS)))
+    rows = max(ROWS, rows_within(read.graph, MEMORY))
+    return load_probe(data, read.graph).samples(rows, rows)
+
+
+def measured_in_training(
+    read: Spec, grown: Spec, source: Checkpoint, result: Checkpoint, data: str | Path | None
+) -> dict[str, Any] | None:
+    """How far the grown network is from the old one in train mode, on the first batch of the data (V-6).
+
+    None without data.  The document's ``calibration``: ``rows`` of the batch, and ``train_mode``, the largest
+    relative difference over all outputs in float64 (null where nothing can be compared).
+    """
+    if data is None:
+        return None
+    from ..proof.network import Evaluation
+    from ..proof.threads import Workers
+    from ..proof.train_mode import train_mode_error
+
+    sample = next(_batches(read, data))
+    with Workers() as workers:
+        old = Evaluation(read.graph, source, workers=workers)
+        new = Evaluation(grown.graph, result, workers=workers)
+        error = train_mode_error(old, new, sample)
+    return {"rows": sample.batch, "train_mode": error}
 
 
 def facts_of_data(data: str | Path | None) -> dict[str, Any]:

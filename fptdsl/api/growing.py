@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..diagnostics import Diagnostic
-from .calibrating import measured
+from .calibrating import measured, measured_in_training
 from .certifying import certified, learning, require_certificate
 from .clock import Clock
 from .folders import new_fields, write_companions
@@ -84,6 +84,7 @@ def apply(
                     "outputs": {},
                     "certificate": None,
                     "verification": None,
+                    "calibration": None,
                     "seconds": {},
                 }
             )
@@ -94,7 +95,7 @@ def apply(
         inputs = [source_path, *read.files, *(Path(path) for path in others if path is not None)]
         return _publish(
             made, read, source, outputs, inputs,
-            probe=probe, extent=verify, force=force, progress=progress, clock=clock,
+            probe=probe, extent=verify, calibrate=calibrate, force=force, progress=progress, clock=clock,
         )  # fmt: skip
 
 
@@ -107,6 +108,7 @@ def _publish(
     *,
     probe: str | Path | None,
     extent: Extent,
+    calibrate: str | Path | None,
     force: bool,
     progress: Progress | None,
     clock: Clock,
@@ -152,6 +154,7 @@ def _publish(
                 _require(made, verdict, document)
             if made.exactness == "baseline":
                 _require_old_weights(made, source, result, document)
+            document["calibration"] = measured_in_training(read, grown, source, result, calibrate)
             with clock("gradients"):
                 document["gradients"] = learning(made.plan, grown, result)
             with clock("digest"):

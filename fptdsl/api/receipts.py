@@ -39,6 +39,7 @@ def receipt(document: Mapping[str, Any], spec_text: str, digests: tuple[str, str
         "certificate": document["certificate"],
         "gradients": document["gradients"],
         "verification": document["verification"],
+        "calibration": document["calibration"],
         "seconds": document["seconds"],
         "versions": {"fptdsl": __version__, "python": platform.python_version(), **_libraries()},
     }

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ..architecture.graph import Event, Graph, Role, Tensor
 from ..architecture.terms import Prod, Space, Term, resolve, spaces
 from .distribute import Sizes
-from .leaks import leaks
+from .leaks import leaks, products
 
 
 @dataclass
@@ -26,6 +26,8 @@ class Facts:
     """Where the units are, for what is only known of the whole way that they take (``stream.py``)."""
     leak: Event | None = None
     """What makes something of units that start at zero before they are read (``leaks.py``)."""
+    product: str | None = None
+    """Where units that start at zero are multiplied with one another (``leaks.py``)."""
     sizes: Sizes | None = None
     """The new sizes of all Spaces, once they are settled."""
 
@@ -75,4 +77,7 @@ def gather(graph: Graph) -> dict[Space, Facts]:
     for space, event in leaks(graph).items():
         if space in facts:
             facts[space].leak = event
+    for space, name in products(graph).items():
+        if space in facts:
+            facts[space].product = name
     return {space: fact for space, fact in facts.items() if space.frozen is None}

@@ -29,6 +29,25 @@ def leaks(graph: Graph) -> Leaks:
     return found
 
 
+def products(graph: Graph) -> dict[Space, str]:
+    """For each Space whose zero units are multiplied with one another: the product, past which no gradient comes.
+
+    The derivative of ``a * b`` is zero in both where both are (T-2); a gate that makes something of zero opens it.
+    """
+    made = _made(graph)
+    found: dict[Space, str] = {}
+    carried: dict[Value, Leaks] = {}
+    for node in graph.nodes:
+        inputs = [carried.get(value, {}) for value in node.inputs]
+        if OPERATIONS[node.op].annihilates:
+            closed = [_spaces_of(value) - set(leak) for value, leak in zip(node.inputs, inputs)]
+            for space in {space for held in closed for space in held}:
+                if sum(space in held for held in closed) > 1:
+                    found.setdefault(space, node.name)
+        carried[node.output] = {**_through(node, inputs), **made.get(node.name, {})}
+    return found
+
+
 def _made(graph: Graph) -> dict[str, Leaks]:
     """By the place of an activation: the Spaces of which it makes something."""
     made: dict[str, Leaks] = {}

@@ -14,6 +14,9 @@ from .recipe import Constant
 ZEROS: dict[str, float] = {"scale": 0.0, "offset scale": -1.0, "shift": 0.0}
 """What makes a norm or scale give zero, by what the tensor is (T-12)."""
 
+OTHER_NORMS = frozenset({"layernorm", "rmsnorm", "groupnorm", "instancenorm2d"})
+"""Besides batch norms: what divides by a deviation."""
+
 
 def zero(solver: Solver, value: Value) -> None:
     """Make ``value`` zero by the nearest scale or kernel; raises NoIdentity."""
@@ -35,6 +38,7 @@ def zero(solver: Solver, value: Value) -> None:
         _one_factor(node, lambda operand: zero(solver, operand))
     elif operation.keeps_zero or operation.affine == "norm":
         # A norm without scale keeps zero: its fresh running mean is zero.
+        _blow_up(solver, node)
         for operand in node.inputs:
             zero(solver, operand)
     else:
@@ -62,6 +66,7 @@ class PairSolver(Solver):
                     self.found.starts[tensor.name] = Constant(0.0, tensor.shape)
             # A batch of zeros has no variance: rounding is divided by the square root of eps in training.
             self.found.eval_only |= operation.affine == "norm"
+            _blow_up(self, node)
             for operand in node.inputs:
                 self.zero(operand)
         else:
@@ -115,6 +120,11 @@ def _own(term: Term) -> Iterator[Space]:
     elif isinstance(term, Cat):
         for part in term.parts:
             yield from _own(part)
+
+
+def _blow_up(solver: Solver, node: Node) -> None:
+    if OPERATIONS[node.op].affine == "norm" or node.op in OTHER_NORMS:
+        solver.found.blown += (node.name,)
 
 
 def _inside(solver: Solver, value: Value) -> Node:

@@ -17,20 +17,25 @@ Statistics = dict[str, tuple[tuple[float, ...], tuple[float, ...]]]
 def channel_statistics(
     graph: Graph, state: Mapping[str, Tensor], batches: Iterable[Mapping[str, Tensor]]
 ) -> Statistics:
-    """``(mean, variance)`` by the names of the graph's nodes and inputs, in float64 and eval mode.
+    """``(mean, variance)`` by the names of the graph's nodes and inputs, in float64.
 
-    Each batch has the inputs by name, the batch axis first.  Channels are on axis 1; the variance is that of
-    the whole data, as a batch norm in training divides by it (not ``n - 1``).
+    Batch norms take their statistics from the batch, as in the training that follows, and nothing is dropped: so
+    a norm with these statistics is the identity in training on that batch.  Each batch has the inputs by name, the
+    batch axis first.  Channels are on axis 1; the variance is that of the whole data, as a batch norm in training
+    divides by it (not ``n - 1``).
     """
     root = nn.Module()
     code = _Code(graph, root)
     module = fx.GraphModule(root, code.write()).double().eval()
     module.load_state_dict({k: v.double() if v.is_floating_point() else v for k, v in state.items()}, strict=False)
+    norms = [part for part in module.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
     names = {node: value.name for value, node in code.values.items()}
     sums = _Sums(module, names)
     with torch.no_grad():
         for batch in batches:
             inputs = [batch[name] for name in graph.inputs]
+            for norm in norms:
+                norm.train(len(inputs[0]) > 1)  # one row has no statistics of its own
             sums.run(*(x.double() if x.is_floating_point() else x for x in inputs))
     return sums.statistics()
 

@@ -66,6 +66,14 @@ def compare_in_train_mode(comparison: Comparison, samples: Sequence[Sample]) -> 
     return TrainMode(error, relative_error(truth, noisy))
 
 
+def train_mode_error(old: Evaluation, new: Evaluation, sample: Sample) -> float | None:
+    """Largest relative difference of the files in train mode on one batch; None where nothing can be compared."""
+    if sample.batch < 2 or not (has_batch_norms(old.graph) or has_batch_norms(new.graph)):
+        return None
+    truth = _outputs(old, Stored(), sample)
+    return relative_error(truth, _outputs(new, Stored(), sample)) if all_finite(truth) else None
+
+
 def has_batch_norms(graph: Graph) -> bool:
     """Whether there are batch norms that use running statistics in eval mode."""
     return any(

@@ -35,11 +35,21 @@ def apply(document: dict[str, Any], page: Page) -> None:
         verification(document["verification"], page)
     else:
         page.section("figures", ("Nothing was evaluated: the certificate alone vouches for the function", "bold"))
+    _calibration(document.get("calibration"), page)
     gradients(document.get("gradients"), page)
     configuration(document.get("config"), page)
     totals(total, page)
     _files(document, page)
     advice(document["steps"], page)
+
+
+def _calibration(found: dict[str, Any] | None, page: Page) -> None:
+    if found is not None and found["train_mode"] is not None:
+        page.line(
+            f"in training, on {found['rows']} rows of the calibration data: largest relative difference "
+            f"{words.figure(found['train_mode'])}",
+            indent=2,
+        )
 
 
 def _files(document: dict[str, Any], page: Page) -> None:

@@ -50,8 +50,8 @@ def test_statistics_are_those_of_the_whole_data(files: tuple[Path, Path, Path]) 
     spec, checkpoint, data = files
     graph, _ = graph_of(str(spec))
     state, x = torch.load(checkpoint), batch(data)
-    found = channel_statistics(graph, state, [{"image": part} for part in x.split(64)])
-    module = build(graph).double().eval()
+    found = channel_statistics(graph, state, [{"image": x}])
+    module = build(graph).double().train()
     module.load_state_dict(state)
     with torch.no_grad():
         relu = torch.relu(module.bn1(module.conv1(x.double())))
@@ -76,13 +76,57 @@ def test_the_block_is_the_identity_in_eval_and_on_that_batch_in_training(
     x = batch(data).double()
     for layers, entering in (((grown.conv1_1, grown.bn1_1), _relu1), ((grown.conv2_1, grown.bn2_1), _relu2)):
         with torch.no_grad():
-            value = entering(grown.eval(), x)
-            norm = layers[1].train()
+            value = entering(grown.train(), x)
+            norm = layers[1]
             after = norm(layers[0](value))
             fresh = torch.nn.BatchNorm2d(norm.num_features).double()(layers[0](value))
         # The search on the file's grid moves the variance by at most one percent (S-3).
         assert float((after - value).abs().max() / value.abs().max()) <= 5e-3
         assert float((fresh - value).abs().max() / value.abs().max()) > 0.1
+
+
+class Plain(torch.nn.Module):
+    """The network of ``SPEC`` by torch's own modules; ``deeper``: with one more layer behind each convolution."""
+
+    def __init__(self, deeper: bool) -> None:
+        super().__init__()
+        self.deeper = deeper
+        self.conv1, self.bn1 = torch.nn.Conv2d(3, 8, 3, padding=1), torch.nn.BatchNorm2d(8)
+        self.conv2, self.bn2 = torch.nn.Conv2d(8, 6, 3, padding=1), torch.nn.BatchNorm2d(6)
+        if deeper:
+            self.conv1_1, self.bn1_1 = torch.nn.Conv2d(8, 8, 3, padding=1), torch.nn.BatchNorm2d(8)
+            self.conv2_1, self.bn2_1 = torch.nn.Conv2d(6, 6, 3, padding=1), torch.nn.BatchNorm2d(6)
+        self.fc = torch.nn.Linear(150, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = torch.relu(self.bn1(self.conv1(x)))
+        x = torch.relu(self.bn1_1(self.conv1_1(x))) if self.deeper else x
+        x = torch.relu(self.bn2(self.conv2(torch.max_pool2d(x, 2))))
+        x = torch.relu(self.bn2_1(self.conv2_1(x))) if self.deeper else x
+        return self.fc(x.flatten(1))
+
+
+def test_the_size_in_training_is_measured_on_the_data_and_is_that_of_torch(files: tuple[Path, Path, Path]) -> None:
+    spec, checkpoint, data = files
+    sizes = {}
+    for name, bn in (("data", "data"), ("unit", "unit")):
+        out = spec.parent / f"{name}.pt"
+        grow = f"deepen conv1 by 1 using net2net(bn={bn}); deepen conv2 by 1 using net2net(bn={bn})"
+        found = fptdsl.apply(spec, checkpoint, out=out, grow=grow, calibrate=data).document["calibration"]
+        outputs = []
+        for deeper, path in ((False, checkpoint), (True, out)):
+            network = Plain(deeper).double()
+            network.load_state_dict(torch.load(path, weights_only=True), strict=True)
+            with torch.no_grad():
+                outputs.append(network.train()(batch(data).double()))
+        expected = float((outputs[0] - outputs[1]).abs().max() / outputs[0].abs().max())
+        assert found["rows"] == 150
+        assert found["train_mode"] == pytest.approx(expected, rel=1e-6)
+        receipt = json.loads(out.with_suffix(".receipt.json").read_text())
+        assert receipt["calibration"] == found
+        sizes[name] = expected
+    assert sizes["data"] <= 0.02
+    assert sizes["unit"] > 0.1
 
 
 def _relu1(net: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
@@ -114,6 +158,14 @@ def test_a_saved_plan_keeps_its_data(files: tuple[Path, Path, Path]) -> None:
     np.savez(data, image=np.ones((4, 3, 10, 10), dtype=np.float32))
     with pytest.raises(StalePlan, match="calibration data"):
         fptdsl.apply(spec, checkpoint, plan=saved, out=out, force=True)
+
+
+def test_a_single_row_has_no_statistics_of_a_batch(files: tuple[Path, Path, Path]) -> None:
+    spec, checkpoint, data = files
+    np.savez(data, image=batch(data)[:1].numpy())
+    out = spec.parent / "grown.pt"
+    result = fptdsl.apply(spec, checkpoint, out=out, grow="deepen conv1 by 1", calibrate=data)
+    assert result.document["calibration"] == {"rows": 1, "train_mode": None}
 
 
 def test_what_is_missing_is_said(files: tuple[Path, Path, Path]) -> None:

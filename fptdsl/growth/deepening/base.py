@@ -72,10 +72,20 @@ def statistics_advice(identity: Identity) -> tuple[str, ...]:
     return tuple(told)
 
 
+def blown_advice(identity: Identity) -> tuple[str, ...]:
+    """What is to be said of norms that only zeros enter (D-8, D-9, T-12)."""
+    if not identity.blown:
+        return ()
+    return (
+        f"only zeros enter the norm {places(identity.blown)} at the start, which divides them by the root of its eps: "
+        "the first gradients in training are very large; with a scale of its own, `zero` starts it from that instead",
+    )
+
+
 def places(given: Sequence[str], limit: int = 3) -> str:
     names = list(given)
     shown = names if len(names) <= limit else [*names[: limit - 1], f"and {len(names) - limit + 1} more"]
     return ", ".join(f"`{name}`" if not name.startswith("and ") else name for name in shown)
 
 
-__all__ = ["Deepening", "Identity", "NoIdentity", "Part", "Run", "places", "statistics_advice"]
+__all__ = ["Deepening", "Identity", "NoIdentity", "Part", "Run", "blown_advice", "places", "statistics_advice"]

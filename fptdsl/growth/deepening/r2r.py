@@ -12,7 +12,7 @@ from ..identity import Identity, NoIdentity
 from ..part import Part
 from ..plan import Exactness
 from ..refusal import Refused
-from .base import Deepening, places
+from .base import Deepening, blown_advice, places
 from .copies import Run, copied, is_activation, is_map, is_norm, is_run
 
 LEARNING_RATE = "R2R: train on at about 1/5 of the initial learning rate, with more weight decay"
@@ -88,6 +88,8 @@ class R2R(Deepening):
                 "the branch ends in a batch norm, which divides rounding by the root of its eps in training and makes "
                 "its first gradients large; `zero` does not",
             )
+        elif identity.blown:
+            told += blown_advice(identity)
         return told
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..identity import Identity, NoIdentity
 from ..part import Part
 from ..plan import Exactness
-from .base import Deepening, places, statistics_advice
+from .base import Deepening, blown_advice, places, statistics_advice
 
 
 class Zero(Deepening):
@@ -34,4 +34,4 @@ class Zero(Deepening):
         return f"the branch ends in zero at {places(identity.zeroed)}, so the sum passes its input on"
 
     def advice(self, identity: Identity) -> tuple[str, ...]:
-        return statistics_advice(identity)
+        return (*statistics_advice(identity), *blown_advice(identity))

@@ -69,6 +69,11 @@ class NetMorph(Method):
                 f"units that start at zero never learn behind `{flat.detail}` (`{flat.where}`), which has no gradient "
                 "there: use `netmorph(zero=out)`"
             )
+        if facts.product is not None:
+            told.append(
+                f"units that start at zero never learn where `{facts.product}` multiplies them with others of them: "
+                "use `netmorph(zero=out)`"
+            )
         if "batchnorm" in facts.kinds():
             told.append(
                 "zero kernels before a batch norm get very large first gradients in training; `zero=out` does not"
