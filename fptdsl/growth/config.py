@@ -78,16 +78,18 @@ def _fitting(
 
 
 def _candidates(document: Document, old: Network, grown: Graph) -> Iterator[dict[str, Any]]:
-    """Values of all parameters: as the grown spec would have them, and by every size that the spec states."""
-    wanted: dict[str, Any] = {}
+    """Values of all parameters: by every size and count that the spec states, then as the grown spec would have them.
+
+    The first is quick and finds sizes; the others find what else may have changed.
+    """
+    stated = {name: each.value for name, each in stated_values(sites(grown), old.frame.values).items()}
+    stated.update(stated_counts(grown.network, old.frame.values))
+    yield {**old.frame.values, **stated}
     for follow in (False, True):
         wanted = dict(old.frame.values)
         with suppress(Unspellable):
             wanted.update(model_values(document, old, grown.network, follow=follow))
         yield wanted
-    stated = stated_values(sites(grown), old.frame.values)
-    counts = stated_counts(grown.network, old.frame.values)
-    yield {**wanted, **{name: each.value for name, each in stated.items()}, **counts}
 
 
 def _changed_fields(model: syntax.Model, config: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
