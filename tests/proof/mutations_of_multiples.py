@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import torch
 from growth.support import StateDict
-from proof.mutations import CIFAR, Grown, mutation
+from proof.mutations import CIFAR, MIXTURE, Grown, mutation
 
 RMS, MEAN, SANDWICH, FORMS = (
     f"tests/proof/specs/{name}.fpt" for name in ("rms_stream", "mean_stream", "sandwich", "forms")
 )
+ROWS = "tests/proof/specs/rows.fpt"
 WIDER = "widen embed to 13 using rescale"
 """From 8 units: ``k = sqrt(13 / 8)``."""
 K = (13 / 8) ** 0.5
@@ -192,6 +193,22 @@ def _kernel_factor(state: StateDict, at: Grown) -> None:
     state["conv3.weight"] = torch.roll(state["conv3.weight"], 1, dims=3)
 
 
+TURNED = "deepen up by 1 using netmorph(factor=true)"
+GROUPS = "deepen gc by 1 using netmorph(factor=true)"
+
+
+@mutation("one factor of a transposed convolution turned round", MIXTURE, TURNED)
+def _turned_factor(state: StateDict, at: Grown) -> None:
+    name = "up_1.weight"
+    state[name] = state[name].flip(0).clone()
+
+
+@mutation("factors of two groups of a convolution exchanged", MIXTURE, GROUPS)
+def _exchanged_groups(state: StateDict, at: Grown) -> None:
+    half = len(state["gc_1.weight"]) // 2
+    state["gc_1.weight"] = torch.cat([state["gc_1.weight"][half:], state["gc_1.weight"][:half]])
+
+
 PIECES = "deepen mix by 1 using net2net"
 
 
@@ -217,3 +234,11 @@ def _piece_shifted(state: StateDict, at: Grown) -> None:
 def _skip_shares(state: StateDict, at: Grown) -> None:
     name = next(name for name in state if ".skip" in name)
     state[name] *= 1.2
+
+
+# --- tables ---------------------------------------------------------------------------------------------
+
+
+@mutation("an old row of a table with new rows changed", ROWS, "widen embed num_embeddings to 15")
+def _old_row(state: StateDict, at: Grown) -> None:
+    state["embed.weight"][4] = state["embed.weight"][12]

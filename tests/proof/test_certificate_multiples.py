@@ -15,7 +15,7 @@ import torch
 from growth.support import StateDict, grown_state, plan_of, random_state
 from hf.families import FAMILIES
 from proof.mutations_of_multiples import FORMS, MEAN, MIRROR, RMS, SANDWICH, TRANSFER, TWICE, WIDER
-from proof.test_certificate import Source, certificate_of
+from proof.test_certificate import LSTM, MIXTURE, SETTINGS, Source, certificate_of
 from torch.nn import functional
 
 from fptdsl.architecture import elaborate, lower
@@ -30,6 +30,7 @@ from fptdsl.proof.certificate.claims import MEAN as AVERAGE
 from fptdsl.proof.certificate.claims import ZERO, AxisClaim, concatenation, plain, product
 from fptdsl.proof.certificate.composed import Composed
 from fptdsl.proof.certificate.factors import different
+from fptdsl.proof.certificate.kernels import Kernel
 from fptdsl.proof.certificate.streams import kept_by_layer_norm, kept_by_rms_norm
 from fptdsl.proof.certificate.transfer import Illegal
 
@@ -48,6 +49,9 @@ GROWTHS = [
     (FORMS, "deepen fc1 by 1 to 12 using netmorph(factor=true); widen * by 1.5x using net2net"),
     (FORMS, "deepen conv3 by 1 using netmorph(factor=true)"),
     (FORMS, "deepen conv2 by 1 to 30 using netmorph(factor=true, kernel=2); widen conv1 by 3 using r2r"),
+    (MIXTURE, "deepen up by 1 using netmorph(factor=true); deepen gc by 1 using netmorph(factor=true)"),
+    (MIXTURE, "deepen up by 1 using netmorph(factor=true); widen d1.c to 9 using net2net"),
+    (LSTM, "widen embedding num_embeddings to 25; widen embedding embedding_dim to 9 using r2r"),
     (FORMS, TRANSFER),
     (FORMS, "widen conv3 to 9 using r2r(transfer=true)"),
     (FORMS, "deepen mix by 1 using net2net; widen * by 1.5x"),
@@ -55,7 +59,7 @@ GROWTHS = [
 
 
 def grow(spec: str, text: str, dtype: str = "float32") -> tuple[Plan, StateDict, StateDict]:
-    plan = plan_of(spec, text)
+    plan = plan_of(spec, text, settings=SETTINGS.get(spec, {}))
     old = random_state(plan.old, dtype)
     return plan, old, grown_state(plan, old, dtype)
 
@@ -207,7 +211,8 @@ def test_composed_kernels(first: tuple[int, int], second: tuple[int, int]) -> No
     generator = torch.Generator().manual_seed(1)
     a = torch.randn(5, 4, *first, dtype=torch.float64, generator=generator)
     b = torch.randn(6, 5, *second, dtype=torch.float64, generator=generator)
-    kernel = Composed(Source({"a": a, "b": b}), "a", "b")
+    source = Source({"a": a, "b": b})
+    kernel = Composed(Kernel(source, "a", 1), Kernel(source, "b", 1), (first, second))
     values = torch.from_numpy(kernel.values(np.arange(6))).reshape(6, 4, *kernel.taps)
     image = torch.randn(2, 4, 9, 9, dtype=torch.float64, generator=generator)
     wanted = functional.conv2d(functional.conv2d(image, a), b)

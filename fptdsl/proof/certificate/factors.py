@@ -12,13 +12,16 @@ from ...architecture.ops.fields import per_axis
 from .claims import AxisClaim, Claim, plain, unknown
 from .composed import Composed
 from .guide import Guide
-from .kernels import LINEAR, Kernel
+from .kernels import LINEAR, kernel_of
 from .law import SOLVED, check_kernel
 from .ledger import Ledger
 from .matching import OldNetwork
 from .reading import EPS, Floats, Tensors, to_float, vector
 from .report import Report
 from .vectors import check_follower
+
+TURNED = ("conv_transpose2d",)
+"""Convolutions that spread each position over several."""
 
 
 class FactoredLayers:
@@ -52,9 +55,12 @@ class FactoredLayers:
             self.ledger.find(node.name, "C5", reason)
         place = len(reads.axes) - 1 if node.op in LINEAR else 0
         outputs = self.guide.written(node, reads.axes[place], layer.output.shape[place])
-        kernel, old = Composed(self.after, opening.tensors["weight"].name, name), Kernel(self.before, source, 1)
+        taps = opening.tensors["weight"].shape[2:], node.tensors["weight"].shape[2:]
+        kernels = kernel_of(self.after, opening), kernel_of(self.after, node)
+        kernel, old = Composed(*kernels, taps), kernel_of(self.before, layer, source)
         report = Report()
-        if kernel.taps != tuple(self.before.shape(source)[2:]) or kernel.middle != node.inputs[0].shape[place]:
+        alike = kernels[0].groups == kernels[1].groups == old.groups and kernels[0].units == kernels[1].inputs
+        if kernel.taps != tuple(self.before.shape(source)[2:]) or not alike:
             report.add("C4", "the two factors do not make a kernel of the old size")
         else:
             report = check_kernel(kernel, old, reads.axes[place], outputs, exact=False, check="D10")
@@ -69,8 +75,8 @@ class FactoredLayers:
         first, second = values_of(self.after, opening, "bias"), values_of(self.after, node, "bias")
         old = values_of(self.before, layer, "bias")
         moved = first is not None and bool(first.any())
-        if moved and any(_padding(node)):
-            self.ledger.find(opening.tensors["bias"].name, "D10", "it must be zero: the second factor pads with zeros")
+        if moved and (any(_padding(node)) or (node.op in TURNED and not _alone(node))):
+            self.ledger.find(opening.tensors["bias"].name, "D10", "it must be zero: borders would get another share")
         if second is None:
             if moved or (old is not None and old.any()):
                 self.ledger.find(node.name, "D10", "the old bias is not that of the two factors")
@@ -117,8 +123,10 @@ def different(old: Node, first: Node, second: Node) -> str | None:
     if old.op in LINEAR:
         return None
     args: list[Any] = [old.args, first.args, second.args]
-    if any(a.groups != 1 for a in args):
-        return "the product of grouped kernels is not a grouped kernel"
+    if len({a.groups for a in args}) > 1:
+        return "the factors have other groups than the old layer"
+    if old.op in TURNED:
+        return _different_turned(old, first, second)
     dims = len(old.tensors["weight"].shape) - 2
     stride, own, later = (per_axis(a.stride, dims) for a in args)
     if tuple(stride) != tuple(later) or any(step != 1 for step in own):
@@ -136,13 +144,33 @@ def different(old: Node, first: Node, second: Node) -> str | None:
     return None
 
 
+def _different_turned(old: Node, first: Node, second: Node) -> str | None:
+    """Of a transposed convolution one factor leaves positions alone, and the other does what the old one did."""
+    spreading = second if _alone(first) else first
+    if not _alone(first if spreading is second else second):
+        return "of the factors of a transposed convolution one has a kernel of 1 and leaves positions alone"
+    for name in ("stride", "padding", "output_padding", "dilation"):
+        before, after = getattr(old.args, name), getattr(spreading.args, name)
+        if before != after:
+            return f"{name} is {after} and was {before}"
+    return None
+
+
+def _alone(node: Node) -> bool:
+    """Whether a transposed convolution maps every position by itself."""
+    args: Any = node.args
+    dims = len(node.tensors["weight"].shape) - 2
+    ones = (*node.tensors["weight"].shape[2:], *per_axis(args.stride, dims))
+    return set(ones) == {1} and not any((*per_axis(args.padding, dims), *per_axis(args.output_padding, dims)))
+
+
 def _dilation(node: Node) -> tuple[int, ...]:
     return tuple(per_axis(node.args.dilation, len(node.tensors["weight"].shape) - 2))  # type: ignore[attr-defined]
 
 
 def _padding(node: Node) -> tuple[int, ...]:
     """Zeros around every axis, both sides together."""
-    if node.op in LINEAR:
+    if node.op in (*LINEAR, *TURNED):
         return ()
     padding: Any = node.args.padding  # type: ignore[attr-defined]
     kernel = node.tensors["weight"].shape[2:]

@@ -13,12 +13,14 @@ from ...growth.recipe import (
     Cycle,
     Dirac,
     Embed,
+    Extended,
     Fresh,
     IdentityNorm,
     IdentityShare,
     Recipe,
     Share,
     Solve,
+    SolveGroups,
     Source,
     Start,
 )
@@ -26,7 +28,9 @@ from .claims import AxisClaim, plain, product
 from .classes import axis_claim, spaces_of
 from .kernels import inputs_first
 
-KNOWN = (Source, Constant, Cycle, Dirac, Fresh, IdentityNorm, IdentityShare, Embed, Share, Solve)
+KNOWN = (
+    Source, Constant, Cycle, Dirac, Fresh, IdentityNorm, IdentityShare, Embed, Extended, Share, Solve, SolveGroups
+)  # fmt: skip
 """What a recipe may start from, for the certificate to know what it should be."""
 ON_THE_GRID = ("equal", "scalar", "element")
 """Ways to share a weight whose parts add up without rounding (S-1)."""
@@ -62,15 +66,19 @@ class Guide:
         """Whether a layer's kernel is an old one with zeros around it."""
         return "weight" in node.tensors and isinstance(self.start(node.tensors["weight"].name), Embed)
 
+    def appended(self, node: Node) -> bool:
+        """Whether a table has new rows behind the old ones."""
+        return "weight" in node.tensors and isinstance(self.start(node.tensors["weight"].name), Extended)
+
     def constant(self, name: str) -> float | None:
         """The value of a new tensor that has the same everywhere."""
         start = self.start(name)
         return start.value if isinstance(start, Constant) else None
 
-    def factor_of(self, node: Node) -> Solve | None:
+    def factor_of(self, node: Node) -> Solve | SolveGroups | None:
         """Where a layer's kernel is one of two factors of an old one: which, and of what shapes."""
         start = self.start(node.tensors["weight"].name) if "weight" in node.tensors else None
-        return start if isinstance(start, Solve) else None
+        return start if isinstance(start, (Solve, SolveGroups)) else None
 
     def pieces(self, node: Node) -> int:
         """How often an inserted identity has each of its rows, for the pieces of a maxout."""

@@ -105,10 +105,11 @@ def _frozen(value: Any) -> Any:
     return tuple(map(_frozen, value)) if isinstance(value, (list, tuple)) else value
 
 
-def differing(old: Node, new: Node, *, enlarged: bool = False) -> str | None:
+def differing(old: Node, new: Node, *, enlarged: bool = False, appended: bool = False) -> str | None:
     """The first argument in which two nodes differ, beside sizes of units.
 
     ``enlarged``: the kernel may be larger, with padding that keeps its centre where it was (K-1).
+    ``appended``: a table may have more rows, which nothing old looks up (T-13).
     """
     if old.op != new.op:
         return f"it is `{new.op}` and was `{old.op}`"
@@ -119,6 +120,8 @@ def differing(old: Node, new: Node, *, enlarged: bool = False) -> str | None:
             return reason
         for name in ("kernel_size", "padding"):
             before.pop(name), after.pop(name)
+    if appended:
+        before.pop(OPERATIONS[old.op].table or "", None)
     for name in sorted(before.keys() & after.keys()):
         if before[name] != after[name]:
             return f"{name} is {after[name]} and was {before[name]}"

@@ -121,11 +121,14 @@ class SpecialLayers:
 
     def _columns(self, source: str, name: str, units: AxisClaim) -> Report:
         report, dtype = Report(), self.after.dtype(name)
+        if self.after.shape(name)[0] < self.before.shape(source)[0]:
+            report.add("C4", "it has fewer rows than before")
+            return report
         first = first_of_class(units.identities)
         known = np.flatnonzero(units.known)
         twins = np.flatnonzero((units.labels >= units.old) & (first != np.arange(units.new)))
         zeros, means = np.flatnonzero(units.labels == ZERO), np.flatnonzero(units.labels == MEAN)
-        for start, stop in pieces(self.after.shape(name)):
+        for start, stop in pieces(self.before.shape(source)):  # New rows are free: nothing old looks them up.
             here = self.after.rows(name, start, stop).reshape(-1, units.new)
             old = self.before.rows(source, start, stop).reshape(-1, units.old)
             if units.scales is None:

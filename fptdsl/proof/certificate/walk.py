@@ -138,7 +138,7 @@ class Walk:
         if layer is None:
             self.ledger.find(where, "C5", "its old tensors belong to no layer of the old network")
             return unknown(node.output.shape)
-        other = differing(layer, node, enlarged=self.guide.enlarged(node))
+        other = differing(layer, node, enlarged=self.guide.enlarged(node), appended=self.guide.appended(node))
         if other is not None:
             self.ledger.find(node.name, "C5", other)
         given = inputs[0]
