@@ -227,7 +227,10 @@ def normalised_over(node: Node, space: Space) -> bool:
 
 
 def tied_norms(graph: Graph, space: Space) -> tuple[str, ...] | None:
-    """The tensors of the norms that only tied heads read; None where one reads anything else (T-8)."""
+    """The tensors of the norms and linear layers that only tied heads read; None where one reads anything else (T-8).
+
+    Dividing them by the number of copies makes up for a head that sums over all copies with the embedding's weight.
+    """
     readers: dict[Value, list[Node]] = {}
     for node in graph.nodes:
         for value in node.inputs:
@@ -238,7 +241,8 @@ def tied_norms(graph: Graph, space: Space) -> tuple[str, ...] | None:
             continue
         norm = head.inputs[0].producer
         alone = len(readers[head.inputs[0]]) == 1 and head.inputs[0] not in graph.outputs.values()
-        if norm is None or norm.op not in NORMS or not norm.tensors or not alone:
+        known = norm is not None and (norm.op in NORMS or norm.op == "linear") and norm.reused is None
+        if norm is None or not known or not norm.tensors or not alone:
             return None
         found.update((tensor.name, None) for tensor in norm.tensors.values())
     return tuple(found)

@@ -63,6 +63,8 @@ def test_the_stream_of_other_families(name: str, tmp_path: Path, monkeypatch: py
          {"num_attention_heads": 12, "num_key_value_heads": 4, "head_dim": 8}),
         ("qwen3", "widen model.layers.*.self_attn heads to 6 using net2net", {"num_attention_heads": 6}),
         ("llama", "widen model.layers.*.self_attn heads to 8", {"num_attention_heads": 8}),
+        ("opt, norms behind", "widen * by 2x", {"hidden_size": 64, "ffn_dim": 96, "num_attention_heads": 8,
+                                                "word_embed_proj_dim": 48}),
         ("t5", "widen encoder.block.*.layer.0.SelfAttention num_heads to 6", {"num_heads": 6}),
     ],
 )  # fmt: skip
@@ -80,6 +82,13 @@ REFUSED = [
     ("gpt2", "widen transformer.h.*.attn heads to 6; widen transformer.wte to 30", "F306", "makes it 36", "ask for 36"),
     ("gpt2", "widen transformer.h.0.attn heads to 6", "F351", "no fields for this growth", "instead of the folder"),
     ("llama", "widen model.embed_tokens to 37", "F351", "a multiple of num_attention_heads", "instead of the folder"),
+    (
+        "opt, norms behind",
+        "widen model.decoder.embed_tokens to 36",
+        "F310",
+        "with the embedding's own weight",
+        "widen to a multiple of 24",
+    ),
     ("llama", "widen model.layers.*.self_attn heads to 6", "F351", "a multiple of num_attention_heads", "instead of"),
     ("llama", "widen model.layers.*.self_attn.v_proj to 20", "F306", "inv_freq depends on head_dim", ""),
 ]

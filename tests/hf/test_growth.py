@@ -305,3 +305,16 @@ def test_a_tied_stream_is_copied_a_whole_number_of_times(name: str) -> None:
             state[tensor.name] *= 2
 
     assert case.error(forgotten) > 0.5
+
+
+def test_a_layer_before_a_tied_head_is_divided_by_the_number_of_copies() -> None:
+    """T-8 with a linear layer in the place of the norm."""
+    spec, config = fields("opt, norms behind")
+    case = Case(spec, config, "widen model.decoder.embed_tokens by 3x")
+    assert case.plan.steps[0].method == "net2net"
+    assert case.error() <= 1e-12
+
+    def forgotten(state: StateDict) -> None:
+        state["model.decoder.project_out.weight"] *= 3
+
+    assert case.error(forgotten) > 0.5

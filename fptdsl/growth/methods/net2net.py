@@ -26,9 +26,11 @@ class Net2Net(Method):
     def illegal(self, facts: Facts, new: int, options: Options) -> Illegal | None:
         event = facts.first(*(kind for kind in UNSUMMED if kind != "tied"))
         if event is None and facts.first("tied") is not None:
-            event = _untied(facts)
+            event = _untied(facts, new)
         if event is not None:
-            return Illegal(f"{UNSUMMED[event.kind]} at `{event.where}`")
+            whole = event.kind == "tied" and facts.graph is not None and tied_norms(facts.graph, facts.space)
+            hint = f"widen to a multiple of {facts.space.size}" if whole else None
+            return Illegal(f"{UNSUMMED[event.kind]} at `{event.where}`", hint)
         for event in facts.every("groups", "mean"):
             if new % facts.space.size:
                 return Illegal(
@@ -50,7 +52,7 @@ class Net2Net(Method):
 
     def table(self, facts: Facts, name: str, new: int, options: Options, stream: Stream) -> Table:
         old = facts.space.size
-        if facts.kinds() & {"groups", "mean"}:
+        if facts.kinds() & {"groups", "mean", "tied"}:
             copied: Sequence[int] = [unit % old for unit in range(old, new)]
         else:
             copied = stream.integers(new - old, old)
@@ -93,9 +95,13 @@ class Net2Net(Method):
         return tuple(told)
 
 
-def _untied(facts: Facts) -> Event | None:
-    """The tied head that copies would change: one without a norm of its own before it."""
-    if facts.graph is not None and facts.first("mean") is not None and tied_norms(facts.graph, facts.space):
+def _untied(facts: Facts, new: int) -> Event | None:
+    """The tied head that copies would change: one without a norm or linear layer of its own before it.
+
+    Under a norm the copies are all alike anyway, or the norm tells why not.
+    """
+    even = facts.first("mean") is not None or new % facts.space.size == 0
+    if facts.graph is not None and even and tied_norms(facts.graph, facts.space):
         return None
     return facts.first("tied")
 
