@@ -11,27 +11,18 @@ import os
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from types import TracebackType
 
 from ..diagnostics import Diagnostic, FptError
 from .folder_targets import check_folder
-from .left_overs import Lock
-from .targets import disk_fault
+from .publishing import Publishing, sync
 
 
-class FolderPublication:
-    """A ``with`` statement around writing a folder; used like :class:`~.transaction.Publication`.
-
-    ``outputs[0]`` is the folder, the others are files in it.  Write to ``partial(output)``, then call
-    :meth:`commit`; leaving without it leaves everything as it was.
-    """
+class FolderPublication(Publishing):
+    """Publishing a folder; ``outputs[0]`` is the folder, the others are files in it."""
 
     def __init__(self, outputs: Sequence[str | Path], *, inputs: Iterable[Path] = (), force: bool = False) -> None:
-        self.outputs = [Path(os.path.abspath(output)) for output in outputs]
+        super().__init__(outputs, inputs=inputs, force=force)
         self.folder = self.outputs[0]
-        self.inputs = [Path(path) for path in inputs]
-        self.force = force
-        self.lock = Lock(self.folder)
         self.new, self.old, self.trash = (
             self.folder.with_name(f".{self.folder.name}.{end}") for end in ("partial", "old", "trash")
         )
@@ -40,40 +31,13 @@ class FolderPublication:
         """The hidden place to write ``output`` to."""
         return self.new / Path(os.path.abspath(output)).relative_to(self.folder)
 
-    def __enter__(self) -> FolderPublication:
-        # Before left-overs are looked at, for an input must not be touched even then.
-        check_folder(self.folder, inputs=self.inputs, force=True)
-        try:
-            self.lock.acquire()
-        except OSError as error:
-            raise disk_fault(error, self.folder) from error
-        try:
-            self._settle()
-            check_folder(self.folder, inputs=self.inputs, force=self.force)
-            self.new.mkdir()
-        except BaseException as error:
-            self._end(error)
-            raise
-        return self
+    def _check(self, *, force: bool) -> None:
+        check_folder(self.folder, inputs=self.inputs, force=force)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._end(error)
-
-    def _end(self, error: BaseException | None) -> None:
-        try:
-            try:
-                self._settle()
-            finally:
-                self.lock.release()
-        except OSError as fault:
-            raise disk_fault(fault, self.folder) from fault
-        if isinstance(error, OSError) and self._concerns(error):
-            raise disk_fault(error, self.folder) from error
+    def _prepare(self) -> None:
+        self.new.mkdir()
 
     def _concerns(self, error: OSError) -> bool:
-        """Whether an error is about the output: it names a place in it, or no file at all (a write that failed)."""
         if error.filename is None:
             return True
         name = os.path.abspath(os.fsdecode(error.filename))
@@ -94,9 +58,9 @@ class FolderPublication:
                     )
                 )
             os.rename(self.folder, self.old)
-            _sync(self.folder.parent)
+            sync(self.folder.parent)
         os.rename(self.new, self.folder)
-        _sync(self.folder.parent)
+        sync(self.folder.parent)
 
     def _settle(self) -> None:
         """Bring the disk to the old state or the new one, and remove the hidden siblings.
@@ -110,7 +74,7 @@ class FolderPublication:
                 os.rename(self.old, self.trash)
             else:
                 os.rename(self.old, self.folder)
-            _sync(self.folder.parent)
+            sync(self.folder.parent)
         _remove(self.trash)
         _remove(self.new)
 
@@ -127,13 +91,5 @@ def sync_tree(folder: Path) -> None:
     """Wait until all files and folders inside are on the disk, the innermost first."""
     for place, _, files in os.walk(folder, topdown=False):
         for name in files:
-            _sync(Path(place, name))
-        _sync(Path(place))
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            sync(Path(place, name))
+        sync(Path(place))

@@ -12,77 +12,45 @@ import os
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from types import TracebackType
 
 from ..diagnostics import Diagnostic, FptError
-from .left_overs import Lock, Staged, settle, staged, sync_folders
-from .targets import check_outputs, disk_fault
+from .left_overs import Staged, settle, staged, sync_folders
+from .publishing import Publishing, sync
+from .targets import check_outputs
 
 
-class Publication:
-    """A ``with`` statement around writing some outputs.
-
-    ``outputs[0]`` is the one that appears last (the checkpoint).  Inside the ``with``, write to
-    ``partial(output)``, read it back, then call :meth:`commit`; leaving without it, by an exception or
-    not, leaves everything as it was.  ``OSError`` of the disk comes out as ``FptError`` F604 or F605.
-    """
+class Publication(Publishing):
+    """Publishing files beside each other; ``outputs[0]`` is the one that appears last (the checkpoint)."""
 
     def __init__(self, outputs: Sequence[str | Path], *, inputs: Iterable[Path] = (), force: bool = False) -> None:
-        self.outputs = [Path(os.path.abspath(output)) for output in outputs]
-        self.inputs = [Path(path) for path in inputs]
-        self.force = force
+        super().__init__(outputs, inputs=inputs, force=force)
         self.files = staged(self.outputs)
-        self.lock = Lock(self.outputs[0])
 
     def partial(self, output: str | Path) -> Path:
         """The hidden file to write ``output`` to."""
         wanted = Path(os.path.abspath(output))
         return next(file.partial for file in self.files if file.final == wanted)
 
-    def __enter__(self) -> Publication:
-        # Before left-overs are looked at, for an input must not be touched even then.
-        check_outputs(self.outputs, inputs=self.inputs, force=True)
-        try:
-            self.lock.acquire()
-        except OSError as error:
-            raise disk_fault(error, self.outputs[0]) from error
-        try:
-            settle(self.files)
-            check_outputs(self.outputs, inputs=self.inputs, force=self.force)
-            # The checkpoint's partial last: while it is missing, nothing has been moved aside.
-            for file in reversed(self.files):
-                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-                os.close(os.open(file.partial, flags, 0o666))
-        except BaseException as error:
-            self._end(error)
-            raise
-        return self
+    def _check(self, *, force: bool) -> None:
+        check_outputs(self.outputs, inputs=self.inputs, force=force)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._end(error)
+    def _prepare(self) -> None:
+        # The checkpoint's partial last: while it is missing, nothing has been moved aside.
+        for file in reversed(self.files):
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            os.close(os.open(file.partial, flags, 0o666))
 
-    def _end(self, error: BaseException | None) -> None:
-        try:
-            try:
-                settle(self.files)
-            finally:
-                self.lock.release()
-        except OSError as fault:
-            raise disk_fault(fault, self.outputs[0]) from fault
-        if isinstance(error, OSError) and self._concerns(error):
-            raise disk_fault(error, self.outputs[0]) from error
+    def _settle(self) -> None:
+        settle(self.files)
 
     def _concerns(self, error: OSError) -> bool:
-        """Whether an error is about the outputs: it names one, or no file at all (a write that failed)."""
         mine = {str(path) for file in self.files for path in (file.final, file.partial, file.old)}
         return error.filename is None or str(error.filename) in mine
 
     def commit(self) -> None:
         """Sync the partial files and put them at their names, the checkpoint last."""
         for file in self.files:
-            _sync(file.partial)
+            sync(file.partial)
         sync_folders(self.files)
         main, *beside = self.files
         if self.force:
@@ -129,15 +97,7 @@ def _publish(file: Staged, *, keep: bool) -> None:
     # A file system without hard links.
     if keep:
         shutil.copyfile(file.partial, file.copy)
-        _sync(file.copy)
+        sync(file.copy)
         os.replace(file.copy, file.final)
     else:
         os.replace(file.partial, file.final)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
