@@ -129,6 +129,35 @@ def test_tied_weights_are_stored_as_they_were(twice: bool, tmp_path: Path) -> No
     assert Pair(family, old, new).error() <= 2e-5
 
 
+PUBLISHED = """
+use "hf/gpt2"
+
+checkpoint {
+  rename "" to "transformer."
+  ignore "*.attn.bias"
+}
+"""
+
+
+def test_the_names_that_gpt2_was_published_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the model without its head, and the masks: a spec of three lines, as ``docs/folders.md`` has it."""
+    from safetensors.torch import save_file
+
+    assert PUBLISHED.strip() in (ROOT / "docs" / "folders.md").read_text(encoding="utf-8")
+    old = save("gpt2", tmp_path / "old")
+    state = {key.removeprefix("transformer."): value for key, value in tensors(tmp_path / "old").items()}
+    masks = {f"h.{layer}.attn.bias": torch.ones(1, 1, 32, 32).tril() for layer in range(2)}
+    save_file({**state, **masks}, tmp_path / "old" / "model.safetensors", {"format": "pt"})
+    (tmp_path / "published.fpt").write_text(PUBLISHED)
+    fptdsl.apply(tmp_path / "published.fpt", tmp_path / "old", out=tmp_path / "new", grow=[GROWTH["gpt2"]])
+    found = tensors(tmp_path / "new")
+    assert "h.2.attn.c_attn.weight" in found
+    assert not any(key.startswith("transformer.") for key in found)
+    assert all(torch.equal(found[key], mask) for key, mask in masks.items())
+    new = open_folder(FAMILIES["gpt2"], tmp_path / "new")
+    assert Pair(FAMILIES["gpt2"], old, new).in_float64(monkeypatch.setattr).error() <= 1e-12
+
+
 def test_everything_else_stays(tmp_path: Path) -> None:
     """The tokenizer and the settings for making text, byte for byte; of the configuration only what grows."""
     save("llama", tmp_path / "old")
