@@ -43,7 +43,13 @@ def check(name: str, growth: str, folder: Path, monkeypatch: pytest.MonkeyPatch)
     assert pair.in_float64(monkeypatch.setattr).error() <= EXACT
 
 
-@pytest.mark.parametrize("name", list(FAMILIES))
+ALIKE = ("gpt_neox, branches in turn", "mistral", "qwen3", "roberta", "distilbert", "deit", "t5")
+"""As another family but for names: left to the sweep."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.sweep if name in ALIKE else ()) for name in FAMILIES]
+)
 def test_everything_together(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     check(name, growths.everything(name, FAMILIES[name].spec), tmp_path, monkeypatch)
 
