@@ -7,6 +7,8 @@ pass in the order of the text (``docs/maths.md`` section 3).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ..diagnostics import Span
 from .collector import paused
 from .faults import Faults
@@ -21,19 +23,22 @@ from .tree import Input, Network, Scope
 from .wiring import Step, Wiring, wire
 
 
-def lower(network: Network) -> Graph:
-    """The graph of a network.  Raises :class:`FptError` with every operation whose shapes do not fit."""
+def lower(network: Network, lengths: Mapping[str, int] | None = None) -> Graph:
+    """The graph of a network.  Raises :class:`FptError` with every operation whose shapes do not fit.
+
+    ``lengths`` are samples for free sizes, by name; the others are large enough for most networks.
+    """
     faults = Faults()
     with paused():
-        graph = lower_into(network, faults)
+        graph = lower_into(network, faults, lengths)
     faults.check()
     return graph
 
 
-def lower_into(network: Network, faults: Faults) -> Graph:
+def lower_into(network: Network, faults: Faults, lengths: Mapping[str, int] | None = None) -> Graph:
     """Lower what can be lowered; faults are reported, and what depends on them is left out."""
     wiring = wire(network, faults)
-    lowerer = _Lowerer(faults)
+    lowerer = _Lowerer(faults, FreeSizes(lengths))
     for name, (number, declared) in wiring.inputs.items():
         lowerer.values[number] = lowerer.input(name, declared)
     for order, step in enumerate(wiring.steps):
@@ -44,9 +49,9 @@ def lower_into(network: Network, faults: Faults) -> Graph:
 
 
 class _Lowerer:
-    def __init__(self, faults: Faults) -> None:
+    def __init__(self, faults: Faults, free: FreeSizes) -> None:
         self.faults = faults
-        self.free = FreeSizes()
+        self.free = free
         self.values: dict[int, Value] = {}
         """By the wiring's number; what is at fault is missing."""
         self.nodes: list[Node] = []

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..architecture.graph import Graph, Value
+from .lengths import input_shapes, numbers
 
 SEEDS = (0, 1)
 ROWS = (2, 16)
@@ -48,11 +49,14 @@ def random_samples(graph: Graph) -> list[Sample]:
 
 
 def random_sample(graph: Graph, seed: int, batch: int, *, full: bool = True) -> Sample:
-    """One batch: floating inputs from N(0, 1) in float32 precision, integer inputs uniform."""
-    inputs = {}
+    """One batch: floating inputs from N(0, 1) in float32 precision, integer inputs uniform.
+
+    Raises FptError (F503): inputs of no length fit the network.
+    """
+    inputs, shapes = {}, input_shapes(graph)
     for name, value in graph.inputs.items():
         generator = torch.Generator().manual_seed((seed << 32) + crc32(name.encode()))
-        shape = (batch, *value.shape)
+        shape = (batch, *shapes[name])
         if value.dtype == "float":
             inputs[name] = torch.randn(shape, generator=generator)
         else:
@@ -62,7 +66,8 @@ def random_sample(graph: Graph, seed: int, batch: int, *, full: bool = True) -> 
 
 def _tokens(graph: Graph, value: Value) -> int:
     """How many integers a value may hold: as many as the shortest table has rows that it looks up."""
-    readers = [node for node in graph.nodes if node.op == "embedding" and value in node.inputs]
+    held = {number for number, given in numbers(graph).items() if given is value}
+    readers = [node for node in graph.nodes if node.op == "embedding" and node.inputs[0] in held]
     return min((node.tensors["weight"].shape[0] for node in readers), default=TOKENS)
 
 

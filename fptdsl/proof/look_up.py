@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..diagnostics import Diagnostic, FptError
 from .variants import Variant
 from .weights import Reader
 
@@ -24,12 +25,21 @@ def look_up(
 ) -> dict[tuple[int, int], Any]:
     """``[..., columns]`` for the indices ``[...]`` of each variant and sample (by their numbers).
 
-    ``shape`` is that of the table.  Raises ``IndexError`` for an index that it does not have, as torch does.
+    ``shape`` is that of the table.
+
+    Raises FptError (F517): an index that the table does not have.
     """
     rows, columns = shape
     wanted = sorted({number for some in indices.values() for number in some.flatten().tolist()})
     if wanted and not 0 <= wanted[0] <= wanted[-1] < rows:
-        raise IndexError("index out of range in self")
+        missing = wanted[0] if wanted[0] < 0 else wanted[-1]
+        raise FptError(
+            Diagnostic(
+                "F517",
+                f"`{name}` has {rows:,} rows, and row {missing:,} is looked up",
+                hint="give the probe shorter texts or smaller numbers, or the table more rows",
+            )
+        )
     found = {(v, s): torch.empty(*some.shape, columns, dtype=variants[v].dtype) for (v, s), some in indices.items()}
     for start, stop in _runs(wanted, max(1, PIECE // columns)):
         raw = reader.rows(name, start, stop)

@@ -44,7 +44,7 @@ def verify_plan(
     """Verify what a plan made: ``old`` and ``new`` as written, ``source`` what recipes read (the old file).
 
     Raises:
-        FptError: the probe does not fit the model (F510 to F516).
+        FptError: the probe does not fit the model (F510 to F517).
     """
 
     def regrow(shaken: ShakenWeights) -> Unrounded:

@@ -58,7 +58,7 @@ def verify(
     the two must be equal within rounding.
 
     Raises:
-        FptError: inputs or outputs differ (F501, F502), or the probe does not fit (F510 to F516).
+        FptError: inputs or outputs differ (F501, F502), or the probe does not fit (F510 to F517).
     """
     planned = exactness is not None or unrounded is not None
     exactness = exactness or "exact"

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from fptdsl.diagnostics import FptError
 from fptdsl.proof import look_up as module
 from fptdsl.proof.look_up import look_up
 from fptdsl.proof.noise import relative_noise
@@ -60,5 +61,5 @@ def test_as_torch_looks_up(piece: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("index", [-1, ROWS])
 def test_an_index_that_the_table_does_not_have(index: int) -> None:
-    with pytest.raises(IndexError, match="out of range"):
+    with pytest.raises(FptError, match=f"`table` has {ROWS} rows, and row {index} is looked up"):
         look_up("table", (ROWS, COLUMNS), Reader(Reading()), [Stored()], {(0, 0): torch.tensor([0, index])})

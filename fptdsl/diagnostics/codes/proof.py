@@ -11,6 +11,7 @@ CODES: dict[str, str] = {
     "F514": "an array of the probe has the wrong dtype",
     "F515": "arrays of the probe disagree about the batch",
     "F516": "the probe holds values that are not finite",
+    "F517": "a row is looked up that the table does not have",
     "F520": "verification failed",
     "F521": "certificate found a fault",
 }
