@@ -80,8 +80,15 @@ def leaf_map(size: int, table: Table | None) -> AxisMap:
         *_constants(len(classes), _WRITER[table.writer], _READER[table.reader], table.noise, table.scale),
         table.split,
         np.asarray(table.signs) if table.signs else None,
-        np.asarray(table.coefficients) if table.coefficients else None,
+        _read_by(table),
     )
+
+
+def _read_by(table: Table) -> Floats | None:
+    """What readers are multiplied by: the coefficients, or one over the multiples that the units are (scaled law)."""
+    if table.coefficients:
+        return np.asarray(table.coefficients)
+    return 1.0 / np.asarray(table.signs) if table.signs else None
 
 
 def _constants(size: int, writer: int, reader: int, noise: float, scale: float) -> tuple[Ints, Ints, Floats, Floats]:

@@ -375,4 +375,6 @@ def _written(old: Float64, axis_map_: AxisMap, sigma: float, stream: Stream, row
         column = (1, -1, *(1,) * (new.ndim - 2))
         factor = np.where(axis_map_.writer[fresh] == FRESH, axis_map_.scale[fresh], 0.0).reshape(column)
         new[:, fresh] = symmetric(draws, sigma)[:, back] * factor
+    if axis_map_.sign is not None:
+        new *= axis_map_.sign.reshape(1, -1, *(1,) * (new.ndim - 2))
     return new

@@ -39,7 +39,8 @@ class Table:
     """Factors of new units, where they are multiples of the old ones (scaled law): what their writers and
     shifts are multiplied by.  Empty: all 1."""
     coefficients: tuple[float, ...] = ()
-    """What readers of each new unit multiply the old weight by, in place of a share.  Empty: shares."""
+    """What readers of each new unit multiply the old weight by, in place of a share.  Empty: shares, each divided by
+    the multiple that its unit is."""
     factors: tuple[tuple[str, float], ...] = ()
     """Whole tensors that are multiplied, by name (rescaled streams, T-7)."""
     norms: tuple[str, ...] = ()

@@ -64,12 +64,18 @@ class R2RWiden(Options):
     transfer: bool = False
 
 
+class RescaleOptions(Options):
+    """``copies``: new units of the stream are scaled copies, not zeros, as far as its norms allow (N-5, N-6)."""
+
+    copies: bool = False
+
+
 METHODS: dict[str, dict[Kind, type[Options]]] = {
     "net2net": {"widen": Net2NetWiden, "deepen": Net2NetDeepen},
     "netmorph": {"widen": NetMorphWiden, "deepen": NetMorphDeepen},
     "r2r": {"widen": R2RWiden, "deepen": NoOptions},
     "zero": {"deepen": NoOptions},
-    "rescale": {"widen": NoOptions},
+    "rescale": {"widen": RescaleOptions},
     "random_pad": {"widen": NoOptions, "deepen": NoOptions},
     "random_init": {"widen": NoOptions, "deepen": NoOptions},
 }

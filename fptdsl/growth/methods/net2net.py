@@ -16,6 +16,7 @@ from ..random import Stream
 from ..recipe import Table
 from ..stream import tied_norms
 from .base import UNSUMMED, Illegal, Method, Options
+from .rescale import Rescale
 
 
 class Net2Net(Method):
@@ -36,7 +37,7 @@ class Net2Net(Method):
                 return Illegal(
                     f"`{event.where}` takes a mean over these {facts.space.size} units, kept only by copies of all "
                     "alike",
-                    f"widen to a multiple of {facts.space.size}",
+                    f"widen to a multiple of {facts.space.size}" + _scaled(facts, new),
                 )
             if copies(event.term, facts.sizes) is None:
                 parts = ", ".join(f"`{leaf.home}`" for leaf in dict.fromkeys(spaces(event.term)))
@@ -93,6 +94,12 @@ class Net2Net(Method):
         if "dropout" in facts.kinds():
             told.append("copies behind dropout are equal only in eval: their masks are independent")
         return tuple(told)
+
+
+def _scaled(facts: Facts, new: int) -> str:
+    """The way out of a stream whose norms keep scaled copies of any number (N-5, N-6)."""
+    legal = Rescale().illegal(facts, new, {}) is None
+    return ", or use `rescale(copies=true)`, which scales the copies of a residual stream" if legal else ""
 
 
 def _untied(facts: Facts, new: int) -> Event | None:

@@ -19,6 +19,7 @@ HOMOGENEOUS = {
     "relu", "leaky_relu", "prelu", "identity", "parametric", "maxout", "flatten", "dropout", "dropout2d",
     "subsample2d", "pad_channels", "upsample", "add", "concat", "maxpool1d", "maxpool2d", "avgpool1d", "avgpool2d",
     "adaptive_avgpool2d", "adaptive_maxpool2d", "global_avgpool", "global_maxpool", "permute", "transpose", "scale",
+    "embedding", "class_token", "position_table", "select",
 }  # fmt: skip
 
 

@@ -1,8 +1,16 @@
-"""Stream rescaling (Gesmundo, Maile 2023; Wang et al. 2023): a normalised stream of any larger size (T-7 to T-9)."""
+"""Stream rescaling (Gesmundo, Maile 2023; Wang et al. 2023): a normalised stream of any larger size (T-7 to T-9).
+
+The stream becomes ``k Q u`` with ``k = sqrt(H/h)`` and ``Q^T Q = I`` behind the norms, which see what they saw with
+eps unchanged.  ``Q`` pads with zeros (RMSNorm) or means (LayerNorm); with ``copies=true`` each unit that occurs ``m``
+times is ``1/sqrt(m)`` of the old one in each (N-5), under LayerNorm all as often as fits, and means for the rest (N-6).
+As every copy has its unit's gain, ``Q`` goes through the norms, and gains are those of the padded stream.
+"""
 
 from __future__ import annotations
 
 from math import sqrt
+
+import numpy as np
 
 from ..facts import Facts
 from ..plan import Exactness
@@ -16,7 +24,8 @@ class Rescale(Method):
     """Every writer of the stream times ``sqrt(new / old)``, norms behind it divided by that; eps stays.
 
     New units of the stream are zero under RMSNorm and the mean of the others under LayerNorm, and are zero behind
-    the norms, so that what reads them is free.
+    the norms, so that what reads them is free.  With ``copies`` units are multiples ``1/sqrt(m)`` of old ones:
+    writers are multiplied by it, and readers share the weight and divide by it.
     """
 
     name = "rescale"
@@ -36,27 +45,49 @@ class Rescale(Method):
         assert facts.graph is not None
         found = analyse(facts.graph, facts.space)
         old = facts.space.size
+        classes = _copied(old, new, found.kind == "zero", stream) if options.get("copies") else numbers(new)
+        means = sum(each >= old for each in classes)
         return Table(
             name,
             old,
             new,
-            numbers(new),
-            donors(new - old, old, stream),
+            classes,
+            donors(means, old, stream),
             self.name,
             writer=found.kind,
             reader="fresh",
+            split="element",
+            signs=_multiples(classes, old) if options.get("copies") else (),
             factors=tuple((tensor, sqrt(new / old) ** power) for tensor, power in found.powers.items() if power),
             norms=tuple(sorted(found.norms)),
         )
 
     def exactness(self, facts: Facts, options: Options) -> Exactness:
-        """Zero stays zero behind a mask; a mean of masked units is not the masked mean."""
+        """Zero stays zero behind a mask; copies and a mean of masked units are not those of the masked units."""
         assert facts.graph is not None
-        means = "dropout" in facts.kinds() and analyse(facts.graph, facts.space).kind == "mean"
-        return "eval-only" if means else "exact"
+        parted = options.get("copies") or analyse(facts.graph, facts.space).kind == "mean"
+        return "eval-only" if "dropout" in facts.kinds() and parted else "exact"
 
     def why(self, facts: Facts, options: Options) -> str:
         assert facts.graph is not None
         kind = analyse(facts.graph, facts.space).kind
         new = "zero" if kind == "zero" else "the mean of the old ones"
+        if options.get("copies"):
+            new = "scaled copies of old ones" + ("" if kind == "zero" else ", of all alike, and means for the rest")
         return f"the stream is rescaled so that its norms see what they saw; its new units are {new}"
+
+
+def _copied(old: int, new: int, any_units: bool, stream: Stream) -> tuple[int, ...]:
+    """Every old unit as often as all fit; the rest copies some of them, or is new where copies must be of all."""
+    whole, rest = divmod(new, old)
+    if not any_units:
+        return (*numbers(old) * whole, *range(old, old + rest))
+    drawn = np.argsort(stream.uniform_rows(np.zeros(1, dtype=np.int64), old)[0], kind="stable")
+    return (*numbers(old) * whole, *drawn[:rest].tolist())
+
+
+def _multiples(classes: tuple[int, ...], old: int) -> tuple[float, ...]:
+    """``1/sqrt(m)`` for a unit that occurs ``m`` times; means are multiples like the copies of all beside them."""
+    counts = np.bincount(np.asarray(classes), minlength=old)
+    every = counts[0]
+    return tuple(1.0 / sqrt(counts[each] if each < old else every) for each in classes)

@@ -91,6 +91,14 @@ VARIANTS: tuple[Variant, ...] = (
         "what writes the new units learns from the first step, what reads them from the second",
         "a residual stream under layer norms or RMSNorms, to any size",
     ),
+    Variant(
+        "rescale(copies=true)",
+        "N-5, N-6, W-5",
+        "exact with storage drift; eval-only with dropout",
+        "as `rescale`",
+        "all new parameters learn from the first step, and copies part at once",
+        "as `rescale`; under layer norms copies of all units alike, and means for the rest",
+    ),
     Variant("random_pad", "W-6", "baseline", "shapes", "everything learns; the function is lost"),
     Variant("random_init", "D-13", "baseline", "shapes", "everything learns; what these layers had learnt is lost"),
 )
