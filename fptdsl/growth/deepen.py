@@ -15,6 +15,7 @@ from .deepening import asked_for, automatic
 from .deepening.copies import Run, is_run, shown
 from .edit_tree import Insertions, Keys, insert, parents, replace_nodes
 from .elements import element_positions, templates
+from .lists import Repeated, repeated
 from .refusal import Refused
 from .renaming import named_readers, reading, taken_in_order
 from .requests import Request
@@ -80,15 +81,16 @@ class _Editor:
         regions = [self.graph.regions[target] for target in targets]
         if len(targets) == 1 and not targets[0]:
             raise Refused("F320", "`deepen *` would deepen the whole model at once", "name a stage, block or layer")
-        tree = _repeated(regions[0].tree)
-        if len(regions) == 1 and isinstance(tree, Scope) and (tree.kind == "repeat" or _alike(tree)):
-            self._elements(request, directive, regions[0], tree)
+        found = repeated(regions[0].tree) if len(regions) == 1 else None
+        if found is not None:
+            self._elements(request, directive, regions[0], found)
         else:
             self._siblings(request, directive, regions)
 
     # --- elements of a repeat ----------------------------------------------------------------------
 
-    def _elements(self, request: Request, directive: syntax.Deepen, region: Region, tree: Scope) -> None:
+    def _elements(self, request: Request, directive: syntax.Deepen, region: Region, found: Repeated) -> None:
+        tree = found.scope
         if directive.name is not None:
             raise Refused("F324", f"the elements of `{region.name}` have numbers, not names", "leave `as` out")
         if directive.to is not None:
@@ -96,6 +98,12 @@ class _Editor:
         if not tree.children:
             raise Refused("F320", f"`{region.name}` has no element to model new ones on")
         count = len(tree.children)
+        if count == found.leading:
+            raise Refused(
+                "F322",
+                f"`{region.name}` has only its first element, which is of another kind than those behind it would be",
+                "start from a network with two elements or more",
+            )
         gaps = element_positions(directive, count)
         if gaps is None:
             raise Refused(
@@ -103,8 +111,15 @@ class _Editor:
                 f"`{region.name}` ends with element {count - 1}, so nothing comes after {directive.after}",
                 f"use a number below {count}, or `at end`",
             )
+        if found.leading and gaps[0][0] < 0:
+            raise Refused(
+                "F323",
+                f"the first element of `{region.name}` is of another kind than those behind it"
+                f"{_only_there(self.graph, region, tree)}, so that a new one cannot come before it",
+                "insert behind it: `after 0`, or `at end`",
+            )
         method = asked_for(request.method) or automatic(True)
-        models = templates(self.graph, region, tree, self.graph.network)
+        models = templates(self.graph, region, tree, self.graph.network, found.leading)
         shift = 0
         for after, number in gaps:
             template = models.near(after)
@@ -289,18 +304,12 @@ class _Editor:
         return fresh
 
 
-def _repeated(tree: Tree) -> Tree:
-    """The ``repeat`` that is all there is in a block or group, else the tree itself."""
-    inner = tree
-    while isinstance(inner, Scope) and inner.kind in ("block", "group") and len(inner.children) == 1:
-        inner = inner.children[0]
-        if inner.key is not None:
-            return tree
-    return inner if isinstance(inner, Scope) and inner.kind == "repeat" else tree
+def _only_there(graph: Graph, region: Region, tree: Scope) -> str:
+    """Which parameters only the first element of a list has, as part of a sentence."""
 
+    def inside(number: int) -> set[str]:
+        start = f"{region.name}.{number}."
+        return {name.removeprefix(start).rpartition(".")[0] for name in graph.tensors if name.startswith(start)}
 
-def _alike(tree: Scope) -> bool:
-    """A ``sequential`` of calls of one block."""
-    calls = [child for child in tree.children if isinstance(child, Scope) and child.kind == "block"]
-    blocks = {child.block_name for child in calls}
-    return tree.kind == "sequential" and len(blocks) == 1 and len(calls) == len(tree.children)
+    own = inside(0) - inside(1) if len(tree.children) > 1 else set()
+    return f", which read its `{min(own)}`" if own else ""

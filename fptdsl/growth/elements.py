@@ -60,14 +60,14 @@ class Templates:
         return _reread(new, _next(self.network, self.scope, position))
 
 
-def templates(graph: Graph, region: Region, scope: Scope, network: Network) -> Templates:
-    """Which elements keep the shape of what comes in."""
+def templates(graph: Graph, region: Region, scope: Scope, network: Network, leading: int = 0) -> Templates:
+    """Which elements keep the shape of what comes in; the first ``leading`` are no models."""
     keeping = []
     for position, (segment, _) in enumerate(segments(scope.numbered, scope.children)):
         inner = graph.regions.get(f"{region.name}.{segment}")
         if inner is None or inner.input is None or inner.output is None:
             continue
-        if inner.input.shape == inner.output.shape:
+        if position >= leading and inner.input.shape == inner.output.shape:
             keeping.append(position)
     fresh = None if keeping else _next(network, scope)
     if fresh is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from fptdsl.growth import make_plan
 from fptdsl.growth.respell import respell
 from fptdsl.growth.respell.check import standalone
 from fptdsl.language import load, parse
+from fptdsl.language.document import Document
 
 SPEC = "tests/growth/specs/deepening.fpt"
 PAIRED = "using netmorph(activation=paired)"
@@ -235,3 +237,64 @@ def test_a_refusal_says_what_works(directive: str, code: str, message: str, hint
     assert first.code == code
     assert message in first.message
     assert hint in (first.hint or "")
+
+
+LIST = """
+block Same(width) {{ residual {{ fc: linear(width); relu }} }}
+model M {{
+  input x: float[6]
+  stack: sequential {{
+    {{ first: linear(6); relu }}
+    repeat {count} {{ inner: Same(6) }}
+  }}
+  head: linear(3)
+}}
+"""
+
+
+def unlike_first(count: int, directive: str, folder: Path) -> Document:
+    """A list of an element of its own and ``count`` alike."""
+    spec = folder / "list.fpt"
+    spec.write_text(LIST.format(count=count), encoding="utf-8")
+    return load(spec, grow=[directive])
+
+
+@pytest.mark.parametrize(
+    ("place", "names"),
+    [
+        ("", ["0.first", "1.inner.fc", "2.inner.fc", "3.inner.fc"]),
+        ("after 0", ["0.first", "1.inner.fc", "2.inner.fc", "3.inner.fc"]),
+        ("after 1", ["0.first", "1.inner.fc", "2.inner.fc", "3.inner.fc"]),
+    ],
+)
+def test_a_list_whose_first_element_is_unlike_gets_elements_of_the_others(
+    place: str, names: list[str], tmp_path: Path
+) -> None:
+    document = unlike_first(2, f"deepen stack by 1 {place}", tmp_path)
+    network = elaborate(document)
+    plan = make_plan(network, lower(network), document.grows)
+    assert [name for name in plan.new.tensors if "weight" in name] == [
+        *(f"stack.{name}.weight" for name in names),
+        "head.weight",
+    ]
+    text = respell(document, network, plan.network)
+    assert "repeat 3" in text
+    assert same(elaborate(standalone(parse(text, "grown.fpt"))), plan.network) is None
+
+
+@pytest.mark.parametrize(
+    ("count", "directive", "code", "words"),
+    [
+        (2, "deepen stack by 1 at start", "F323", "which read its `first`"),
+        (0, "deepen stack by 1", "F322", "has only its first element"),
+    ],
+)
+def test_nothing_comes_before_a_first_element_that_is_unlike(
+    count: int, directive: str, code: str, words: str, tmp_path: Path
+) -> None:
+    document = unlike_first(count, directive, tmp_path)
+    network = elaborate(document)
+    with pytest.raises(FptError) as caught:
+        make_plan(network, lower(network), document.grows)
+    assert caught.value.diagnostics[0].code == code
+    assert words in caught.value.diagnostics[0].message

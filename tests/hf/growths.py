@@ -35,7 +35,7 @@ OPT = Places(
     "model.decoder.layers", "model.decoder.layers.*.fc1", "model.decoder.layers.*.self_attn heads", 1,
     "model.decoder.embed_tokens", 8,
 )  # fmt: skip
-T5 = Places("encoder.block.1", "**.DenseReluDense hidden", "**.SelfAttention num_heads", 2, "shared", 5)
+T5 = Places("encoder.block", "**.DenseReluDense hidden", "**.SelfAttention num_heads", 2, "shared", 5)
 
 
 def encoder(root: str, layers: str, ffn: str, attention: str, stream: str) -> Places:
@@ -82,7 +82,7 @@ def everything(name: str, spec: str) -> str:
     if together is not None:
         return together
     if spec == "t5":
-        return "widen * by 1.5x; deepen encoder.block.1 by 2; deepen decoder.block.1 by 1"
+        return "widen * by 1.5x; deepen encoder.block by 2 interleaved; deepen decoder.block by 1"
     return f"widen * by 1.5x; deepen {PLACES[spec].layers} by 2 interleaved"
 
 
@@ -114,7 +114,8 @@ def depths(name: str, spec: str) -> list[str]:
         return []
     layers = PLACES[spec].layers
     if spec == "t5":
-        return [f"deepen {stack}.block.1 by 2" for stack in ("encoder", "decoder")]
+        places = ("block.1 by 2", "block by 1", "block by 2 after 0", "block by 3 interleaved")
+        return [f"deepen {stack}.{words}" for stack in ("encoder", "decoder") for words in places]
     where = ("2", "2 at start", "1 after 0", "2 interleaved", "1 using r2r")
     return [f"deepen {layers} by {words}" for words in where]
 
@@ -139,6 +140,7 @@ REFUSED: list[tuple[str, str, str, str]] = [
     ("llama", "widen model.layers.1.mlp hidden to 64", "F351", "has no fields for this growth"),
     ("llama", "widen model.layers.*.self_attn.v_proj to 20", "F306", "inv_freq depends on head_dim"),
     ("olmo2", "widen model.layers.*.self_attn kv_heads by 1", "F310", "a mean over these 2 units"),
+    ("t5", "deepen decoder.block by 1 at start", "F323", "`layer.0.SelfAttention.relative_attention_bias`"),
     ("gemma", "widen model.embed_tokens by 2x using net2net", "F310", "depends on the number of these units"),
 ]
 """Family, directive, code, and words of the message."""
