@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,13 +115,22 @@ def _publish(
     clock: Clock,
 ) -> ApplyResult:
     """Write, verify and publish; whatever goes wrong, nothing is left behind."""
-    from ..checkpoint import FolderCheckpoint, FolderPublication, Publication, sync_tree, write_checkpoint
+    from ..checkpoint import (
+        FolderCheckpoint,
+        FolderPublication,
+        Publication,
+        rules_in_force,
+        sync_tree,
+        write_checkpoint,
+    )
     from ..growth.respell import respell
 
     folder, change = isinstance(source, FolderCheckpoint), made.document["config"]
     with clock("spec"):
         fields = new_fields(read.config, change) if folder else None
-        text = respell(read.document, read.network, made.plan.network, fields)
+        of_family = read.document.model is not None and read.document.model.from_config and not folder
+        rules = rules_in_force(read.document.checkpoint, source) if of_family else read.document.checkpoint
+        text = respell(replace(read.document, checkpoint=rules), read.network, made.plan.network, fields)
     names = (outputs.checkpoint, outputs.spec, outputs.receipt)
     publication = FolderPublication if folder else Publication
     with publication(names, inputs=inputs, force=force) as files, Hashing() as of_source:

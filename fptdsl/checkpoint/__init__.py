@@ -7,6 +7,7 @@ from .checkpoint import Checkpoint, digest_file
 from .fitting import hold_against
 from .folder import FolderCheckpoint
 from .folder_transaction import FolderPublication, sync_tree
+from .in_force import rules_in_force
 from .layout import NewTensor, dtype_for
 from .opening import open_checkpoint
 from .targets import check_outputs
@@ -24,6 +25,7 @@ __all__ = [
     "dtype_for",
     "hold_against",
     "open_checkpoint",
+    "rules_in_force",
     "sync_tree",
     "write_checkpoint",
     "write_text",
