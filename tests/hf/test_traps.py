@@ -77,6 +77,13 @@ def readers_not_divided(state: State) -> None:
     scale(state, 2.0, "o_proj.weight")
 
 
+def copies_not_scaled(state: State) -> None:
+    """N-5: plain copies of what a branch writes, with norms that keep eps."""
+    for name, tensor in state.items():
+        if name.endswith(("o_proj.weight", "down_proj.weight")):
+            tensor *= math.sqrt(2)
+
+
 def tied_head_not_compensated(state: State) -> None:
     scale(state, 2.0, "ln_f.weight", "ln_f.bias")
 
@@ -91,6 +98,8 @@ TRAPS: list[tuple[str, str, Callable[[State], None], tuple[float, float]]] = [
     ("llama", "widen model.layers.*.self_attn.q_proj by 2x", heads_appended, (1e-1, 3.0)),
     ("llama", "widen model.layers.*.self_attn kv_heads by 2x using net2net(split=equal)", readers_not_divided,
      (1e-1, 3.0)),
+    ("llama", "widen model.embed_tokens to 72 using rescale(copies=true)", copies_not_scaled, (1e-2, 2.0)),
+    ("olmo2", "widen model.embed_tokens to 72 using rescale(copies=true)", copies_not_scaled, (1e-7, 1e-2)),
     ("gpt2", "widen transformer.wte by 2x using net2net", tied_head_not_compensated, (0.99, 1.01)),
 ]  # fmt: skip
 """Family, growth, the step left out, and what that costs: between these."""
