@@ -178,8 +178,6 @@ class Solver:
     def _dirac(self, node: Node, pieces: int = 1) -> None:
         weight = node.tensors["weight"]
         args: Any = node.args
-        if node.op == "conv_transpose2d":
-            raise NoIdentity(f"`{node.name}` is a transposed convolution, which has no identity here")
         shape = weight.shape
         inputs, outputs = node.inputs[0].shape, node.output.shape
         if (inputs[0] * pieces, *inputs[1:]) != outputs:

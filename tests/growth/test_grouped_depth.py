@@ -127,7 +127,7 @@ def test_pairs_of_maxout_units_hold_all_their_pieces() -> None:
     first = outcome.grown["layers.0.fc_1.weight"].reshape(4, 2, 3, 6)
     assert bool((first[:, 0] == first[:, 1]).all())
     assert tuple(outcome.grown["layers.0.fc_2.weight"].shape) == (6, 8)
-    outcome.grown["layers.0.fc_1.weight"][0] += 0.1
+    outcome.grown["layers.0.fc_1.weight"][:3] += 0.1
     assert outcome.error_of(outcome.grown) > 1e-4
 
 
@@ -136,7 +136,6 @@ REFUSED = [
     ("deepen gd by 1 to 4 using r2r", "4 groups"),
     (f"deepen stem by 1 {PAIRED}", "reads each of them by itself"),
     (f"deepen dw by 1 {PAIRED}", "no units of its own"),
-    ("deepen up by 1 using netmorph", "transposed convolution"),
 ]
 
 

@@ -134,7 +134,7 @@ class InsertedLayers:
         if OPERATIONS[node.op].affine != "map" and "kernel" not in values and given.zeros and not shifted:
             return zero_claim(node.output.shape)
         axes = tuple(plain_free(size) for size in node.output.shape)
-        if OPERATIONS[node.op].affine == "map" and node.op != "conv_transpose2d":
+        if OPERATIONS[node.op].affine == "map":
             place = len(axes) - 1 if node.op in LINEAR else 0
             rows = AxisClaim(0, self._rows(node, given.axes[place]))
             return Claim(None, (*axes[:place], rows, *axes[place + 1 :]))
@@ -185,8 +185,6 @@ def _units(outputs: AxisClaim, pieces: int) -> AxisClaim:
 
 def not_centred(node: Node) -> str | None:
     """Why a convolution with a centred kernel is not the identity, by its arguments."""
-    if node.op == "conv_transpose2d":
-        return "a transposed convolution is no identity here"
     if node.inputs[0].shape[1:] != node.output.shape[1:] and node.op not in LINEAR:
         return "it changes the size of the image"
     if node.op in LINEAR:
