@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -147,7 +148,9 @@ def _publish(
         with clock("verify"):
             grown = read_spec(written[outputs.spec], checkpoint=written[outputs.checkpoint] if folder else None)
             result = open_fitting(written[outputs.checkpoint], grown)
-        with result, Hashing() as of_result:
+        with result, Hashing() as of_result, ThreadPoolExecutor(1) as disk:
+            # The disk is idle while the files are read from memory.
+            synced = disk.submit(sync_tree if folder else _sync, written[outputs.checkpoint])
             new_digest = of_result.start(result, like=source)
             document = {**made.document, "kind": "apply", "outputs": outputs.to_json(), "verification": None}
             with clock("certify"):
@@ -169,8 +172,8 @@ def _publish(
                 document["gradients"] = learning(made.plan, grown, result)
             with clock("digest"):
                 digests = old_digest.result(), new_digest.result()
-        with clock("sync"):
-            (sync_tree if folder else _sync)(written[outputs.checkpoint])
+            with clock("sync"):
+                synced.result()
         document["seconds"] = clock.rounded()
         written[outputs.receipt].write_text(receipt(document, text, digests), encoding="utf-8", newline="\n")
         check_spec_is_ours(outputs)  # again: somebody may have written one in the meantime

@@ -59,6 +59,13 @@ class AxisMap:
         return len(self.source)
 
     @cached_property
+    def representatives(self) -> Ints:
+        """The first position of each label."""
+        found = np.full(int(self.label.max()) + 1, -1, dtype=np.int64)
+        found[self.label[::-1]] = np.arange(self.new)[::-1]
+        return found
+
+    @cached_property
     def plain(self) -> bool:
         """True when the axis does not change."""
         multiplied = self.sign is not None or self.coefficient is not None

@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from .axes import FRESH, MEAN, ZERO, AxisMap, Ints, Maps
+from .along import along, has_random, multiply
+from .axes import MEAN, ZERO, AxisMap, Ints, Maps
 from .grid import Float64, Raw, is_floating, store, widen_raw
 from .law import split_reader
 from .plan import Plan, TensorPlan
 from .random import Stream, symmetric
-from .recipe import Recipe, Solve, SolveGroups, Source
-from .source import CHUNK_BYTES, Weights, deviation
+from .recipe import Constant, Recipe, Solve, SolveGroups, Source
+from .source import CACHED, CHUNK_BYTES, Weights, deviation
 from .starts import solved, start_rows
 from .stored_rows import copied_rows, span, stored_rows
 
@@ -29,6 +30,8 @@ class Evaluator:
         self.seed = plan.seed
         self.maps = Maps({table.space: table for table in plan.tables})
         self._deviations: dict[str, float] = {}
+        self._mask: tuple[Recipe, str, np.ndarray | None] | None = None
+        """Of the recipe that is being carried out: which rows are copied."""
         self._solved: tuple[tuple[Solve | SolveGroups, str | None], Float64] | None = None
         """The factor that was solved for last: it is made whole, and read in rows."""
 
@@ -76,12 +79,33 @@ class Evaluator:
         length = int(np.prod(tensor.new_shape[1:], dtype=np.int64))
         return max(1, CHUNK_BYTES // (8 * max(length, 1)))
 
+    def _constant(self, tensor: TensorPlan) -> bool:
+        recipe = tensor.recipe
+        assert recipe is not None
+        one = isinstance(recipe.start, Constant) and len(tensor.new_shape) > 1 and 0 not in tensor.new_shape
+        return one and all(m.plain for m in self._maps(recipe))
+
+    def _rows_at_once(self, tensor: TensorPlan, rows: int) -> int:
+        """How many rows to compute at a time: few enough for the cache, where each is made by itself."""
+        recipe = tensor.recipe
+        assert recipe is not None
+        if recipe.roles[:1] == ("reads",) or any(MEAN in m.writer for m in self._maps(recipe)[:1] if not m.plain):
+            return rows
+        return min(rows, max(1, CACHED // max(1, int(np.prod(tensor.new_shape[1:], dtype=np.int64)))))
+
     def _stored(self, tensor: TensorPlan, start: int, stop: int, dtype: str) -> Raw:
         """Rows as they are stored: copied where they are old, else computed and rounded."""
         grid = dtype if is_floating(dtype) else None
 
         def computed(rows: Ints) -> Raw:
-            return store(self._values(tensor, rows, grid), dtype)
+            if self._constant(tensor):
+                shape = (len(rows), *tensor.new_shape[1:])
+                return np.full(shape, store(self._values(tensor, rows[:1], grid), dtype).reshape(-1)[0])
+            step = self._rows_at_once(tensor, len(rows))
+            if step == len(rows):
+                return store(self._values(tensor, rows, grid), dtype)
+            parts = (rows[at : at + step] for at in range(0, len(rows), step))
+            return np.concatenate([store(self._values(tensor, part, grid), dtype) for part in parts])
 
         return self._rows(tensor, start, stop, dtype, lambda old: old, computed)
 
@@ -125,6 +149,12 @@ class Evaluator:
 
     def _copied(self, recipe: Recipe, dtype: str) -> np.ndarray | None:
         """Which rows are to be had by copying raw values, as a mask; None where there is more to do."""
+        known = self._mask
+        if known is None or known[0] is not recipe or known[1] != dtype:
+            known = self._mask = recipe, dtype, self._copies_of(recipe, dtype)
+        return known[2]
+
+    def _copies_of(self, recipe: Recipe, dtype: str) -> np.ndarray | None:
         if not isinstance(recipe.start, Source) or self.source.dtype(recipe.start.name) != dtype:
             return None
         if recipe.factor != 1.0:
@@ -203,15 +233,13 @@ class Evaluator:
     ) -> Float64:
         """Rows ``rows`` of the grown tensor: readers split first, then rows copied, so that copies are equal."""
         first = maps[0]
-        labels = first.label
-        representative = np.full(int(labels.max()) + 1, -1, dtype=np.int64)
-        representative[labels[::-1]] = np.arange(first.new)[::-1]
+        labels, representative = first.label, first.representatives
         needed, back = np.unique(representative[labels[rows]], return_inverse=True)
         source = first.source[needed]
         tail = tuple(m.new for m in maps[1:])
         grown = np.empty((len(needed), *tail))
         copies = source >= 0
-        deviation = self._deviation(recipe) if _draws(maps, roles) else 0.0
+        deviation = self._deviation(recipe) if has_random(maps, roles) else 0.0
         if copies.any():
             grown[copies] = self._widened(
                 tensor, maps, roles, source[copies], needed[copies], old_rows, deviation, dtype
@@ -226,7 +254,7 @@ class Evaluator:
                 tensor, recipe, first, needed[new], tail, roles[0], deviation, old_rows, widened
             )
         result = grown if len(back) == len(grown) and (np.diff(back) == 1).all() else grown[back]
-        _multiply(result, recipe, first, rows, roles[0])
+        multiply(result, recipe, first, rows, roles[0])
         self._add_noise(result, tensor, recipe, first, rows, representative, deviation)
         return result
 
@@ -246,7 +274,7 @@ class Evaluator:
         for axis in range(1, len(maps)):
             if not maps[axis].plain:
                 stream = Stream(self.seed, tensor.name, "split", str(axis))
-                values = _along(values, axis, maps[axis], roles[axis], deviation, dtype, stream, numbers)
+                values = along(values, axis, maps[axis], roles[axis], deviation, dtype, stream, numbers)
         return values
 
     def _fresh_rows(
@@ -316,65 +344,3 @@ class Evaluator:
         if name not in self._deviations:
             self._deviations[name] = deviation(self.source, name)
         return self._deviations[name]
-
-
-def _along(
-    values: Float64,
-    axis: int,
-    axis_map_: AxisMap,
-    role: str,
-    sigma: float,
-    dtype: str | None,
-    stream: Stream,
-    rows: np.ndarray,
-) -> Float64:
-    """One further axis of the rows widened: split when it is summed over, else copied."""
-    moved = np.moveaxis(values, axis, 1)
-    if role == "reads":
-        moved = split_reader(moved, axis_map_, sigma, dtype, stream, rows)
-    elif role == "writes":
-        moved = _written(moved, axis_map_, sigma, stream, rows)
-    else:
-        moved = moved[:, np.where(axis_map_.source >= 0, axis_map_.source, axis_map_.donor)]
-    return np.moveaxis(moved, 1, axis)
-
-
-def _draws(maps: Sequence[AxisMap], roles: Sequence[str]) -> bool:
-    """Whether anything random goes into a tensor; its old values need not be measured elsewhere."""
-    first = maps[0]
-    return bool(
-        first.noise.any()
-        or ((first.source < 0) & ((first.writer == FRESH) | (roles[0] != "writes"))).any()
-        or any(
-            m.split == "projection" or ((m.source < 0) & ((m.reader if role == "reads" else m.writer) != ZERO)).any()
-            for m, role in zip(maps[1:], roles[1:])
-        )
-    )
-
-
-def _multiply(values: Float64, recipe: Recipe, first: AxisMap, rows: np.ndarray, role: str) -> None:
-    """Units that are multiples of old ones: their kernels, shifts and means are (scaled law)."""
-    written = role == "writes" if recipe.init == "kernel" else recipe.init in ("shift", "mean")
-    if first.sign is not None and written:
-        values *= first.sign[rows].reshape(-1, *(1,) * (values.ndim - 1))
-
-
-def _written(old: Float64, axis_map_: AxisMap, sigma: float, stream: Stream, rows: np.ndarray) -> Float64:
-    """Axis 1 widened where it is what the kernel produces (an embedding): ``[rows, old, ...]`` to ``[rows, new, ...]``.
-
-    New classes are fresh, the same for all members, or zero.
-    """
-    fresh = axis_map_.source < 0
-    new = old[:, np.where(fresh, axis_map_.donor, axis_map_.source)]
-    if fresh.any() and axis_map_.writer[fresh][0] == MEAN:
-        new[:, fresh] = old.mean(axis=1, keepdims=True)
-    elif fresh.any():
-        labels, back = np.unique(axis_map_.label[fresh], return_inverse=True)
-        shape = (len(rows), len(labels), *new.shape[2:])
-        draws = stream.uniform_rows(rows, int(np.prod(shape[1:], dtype=np.int64))).reshape(shape)
-        column = (1, -1, *(1,) * (new.ndim - 2))
-        factor = np.where(axis_map_.writer[fresh] == FRESH, axis_map_.scale[fresh], 0.0).reshape(column)
-        new[:, fresh] = symmetric(draws, sigma)[:, back] * factor
-    if axis_map_.sign is not None:
-        new *= axis_map_.sign.reshape(1, -1, *(1,) * (new.ndim - 2))
-    return new

@@ -25,8 +25,10 @@ class Stream:
         self.key = np.frombuffer(digest[:16], dtype=np.uint64)
 
     def _block(self, number: int, out: Float64) -> None:
+        """Half a word of the generator for each value: float32 holds no more, and half as many are drawn."""
         counter = np.array([0, 0, number, 0], dtype=np.uint64)
-        np.random.Generator(np.random.Philox(key=self.key, counter=counter)).random(out=out)
+        words = np.random.Philox(key=self.key, counter=counter).random_raw(BLOCK // 2)
+        np.multiply(words.astype("<u8", copy=False).view("<u4"), 2.0**-32, out=out)
 
     def uniform(self, start: int, stop: int) -> Float64:
         """Values number ``start`` to ``stop`` (excluded), uniform in [0, 1)."""

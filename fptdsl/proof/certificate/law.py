@@ -11,7 +11,7 @@ import numpy as np
 from .claims import MEAN, ZERO, AxisClaim
 from .equality import comparable, equal_rows
 from .kernels import Kernel, Rows
-from .reading import EPS, Floats, Ints, bits
+from .reading import EPS, Floats, Ints, Raw, bits
 from .report import Report
 from .sums import Sums
 
@@ -209,11 +209,8 @@ def free_rows(new: Kernel, inputs: AxisClaim, bias: Floats | None) -> Ints:
     labels = np.empty(new.units, dtype=np.int64)
     for start in range(0, new.units, new.step):
         units = np.arange(start, min(start + new.step, new.units))
-        raw, values, groups = new.raw(units), new.values(units), new.group_of(units)
-        nothing = np.zeros(len(units), dtype=bool)
-        for group in np.unique(groups):
-            here = groups == group
-            nothing[here] = ~sums[group](values[here]).any(axis=(1, 2))
+        raw, groups = new.raw(units), new.group_of(units)
+        nothing = _cancelling(new, raw, units, sums)
         for row, unit in enumerate(units):
             group, shift = int(groups[row]), 0.0 if bias is None else float(bias[unit])
             if shift == 0.0 and nothing[row]:
@@ -221,3 +218,17 @@ def free_rows(new: Kernel, inputs: AxisClaim, bias: Floats | None) -> Ints:
             else:
                 labels[unit] = known.setdefault((sums[group].key, raw[row].tobytes(), shift), len(known))
     return labels
+
+
+def _cancelling(new: Kernel, raw: Raw, units: Ints, sums: list[Sums]) -> Ints:
+    """A mask of the rows ``raw``: those whose columns add up to zero in every class."""
+    if new.groups == 1 and sums[0].largest == 1 and type(new) is Kernel:  # told by the bits, but for the sign
+        columns = raw if len(sums[0].order) == raw.shape[1] else raw[:, sums[0].order]
+        magnitudes = bits(columns) << 1
+        return np.asarray(~magnitudes.any(axis=(1, 2)))
+    values, groups = new.values(units), new.group_of(units)
+    nothing = np.zeros(len(units), dtype=bool)
+    for group in np.unique(groups):
+        here = groups == group
+        nothing[here] = ~sums[group](values[here]).any(axis=(1, 2))
+    return nothing
