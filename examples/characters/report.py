@@ -100,7 +100,7 @@ def _section(story: Story) -> list[str]:
         after["text"].rstrip("\n"),
         "```",
         "",
-        f"Trained on, all with the same batches and the same rate (the small model had "
+        f"Trained on, all with the same batches, what has learnt before at a quarter of the rate (the small model had "
         f"{curves['the small model'].steps[-1]:,} steps before):",
         "",
         f"| validation loss | {head} | time |",

@@ -32,6 +32,8 @@ from transformers import AutoConfig, AutoModelForCausalLM
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 RATE = 2e-3
+RATE_ON = RATE / 4
+"""What has learnt already goes on lower, as Net2Net advises: about where the rate of its first training ended."""
 
 
 def output_of(*words: str | Path) -> str:
@@ -69,13 +71,14 @@ def tell(kind: str, text: Text, work: Path, steps: int, more: int) -> Story:
 
     seconds, curves = {}, {"the small model": first}
     for name in ("grown, trained on", "small, trained on", "large, from nothing"):
-        if name == "large, from nothing":
+        fresh = name == "large, from nothing"
+        if fresh:
             torch.manual_seed(0)
             learner = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(grown))
         else:
             learner = AutoModelForCausalLM.from_pretrained(grown if name.startswith("grown") else small)
         start = time.perf_counter()
-        curves[name] = train(learner, text, more, RATE, seed=2)
+        curves[name] = train(learner, text, more, RATE if fresh else RATE_ON, seed=2)
         seconds[name] = time.perf_counter() - start
         print(f"  {name}: {curves[name].losses[0]:.3f} to {curves[name].losses[-1]:.3f}", flush=True)
     return Story(shown.title, shown.spec, shown.growth, before, after, receipt["verification"], curves, seconds)
