@@ -182,8 +182,9 @@ class _Editor:
                 )
         run = [node for part in runs for node in part]
         residual = isinstance(run[0], Scope)
-        method = asked_for(request.method) or automatic(residual)
-        if residual and directive.to is not None and not is_run(run[0]):  # type: ignore[arg-type]
+        block = isinstance(run[0], Scope) and not is_run(run[0])
+        method = asked_for(request.method) or automatic(block)
+        if block and directive.to is not None:
             raise self._no_width(regions[0].name, directive)
         output = self._output(regions[-1])
         scope = self.parents[id(run[0])][0]

@@ -215,7 +215,6 @@ REFUSED = [
     ("deepen plain by 1 to 20 using r2r", "F323", "`to` sets the width", "widen plain to 20"),
     ("deepen plain by 1 using netmorph", "F321", "zero branch", "r2r"),
     ("deepen plain by 1 using net2net", "F321", "zero branch", "r2r"),
-    ("deepen conv1 by 1 using zero", "F321", "no residual sum", "netmorph"),
     ("deepen saturated by 1 using r2r", "F321", "sigmoid) makes something of zero", "netmorph"),
     (f"deepen fc1 by 1 {PAIRED}", "F321", "`sigmoid` has no pair", "netmorph"),
     (f"deepen fc2 by 1 {PAIRED}", "F321", "no activation follows", "netmorph"),

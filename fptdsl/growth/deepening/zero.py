@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from ...architecture.tree import Layer, Tree
 from ..identity import Identity, NoIdentity
 from ..part import Part
 from ..plan import Exactness
+from ..refusal import Refused
 from .base import Deepening, blown_advice, places, statistics_advice
+from .branch import residual, wide
+from .copies import Run
 
 
 class Zero(Deepening):
@@ -13,17 +17,21 @@ class Zero(Deepening):
     using = "zero"
     ids = "D-9"
     paper = "zeroed residual branch"
-    place = "a residual block, or an element of a repeat of them"
+    place = "a residual block, an element of a repeat of them, or behind a layer, where it adds the skip that it needs"
     kinds = "bitwise"
     condition = "the block keeps the shape; what follows its sum leaves the values that come in alone"
     trainability = "the zero scale or kernel learns from the first step, the rest of the branch from the second"
+    sets_width = True
+
+    def layers(self, run: Run) -> tuple[Tree, ...]:
+        return residual(run, self.name, _opening)
 
     def identity(self, part: Part) -> Identity:
         identity = part.solve() if any(len(node.inputs) > 1 for node in part.nodes) else None
         if identity is None or not identity.zeroed:
             raise NoIdentity(
                 "`zero` does not apply here: there is no residual sum whose branch could be zero",
-                "use `net2net`, `netmorph` or `r2r`",
+                "name a layer inside it, behind which `zero` adds a branch; or use `net2net` or `netmorph`",
             )
         return identity
 
@@ -35,3 +43,14 @@ class Zero(Deepening):
 
     def advice(self, identity: Identity) -> tuple[str, ...]:
         return (*statistics_advice(identity), *blown_advice(identity))
+
+
+def _opening(layer: Layer, width: int | None, pieces: int) -> Layer:
+    """The first layer of a branch behind a layer; its units are free, but come in groups and pieces."""
+    if width is None:
+        return layer
+    unit = pieces * int(getattr(layer.args, "groups", 1))
+    if width % unit:
+        near = -(-width // unit) * unit
+        raise Refused("F323", f"{width} units do not divide into {unit} groups or pieces", f"use `to {near}`")
+    return wide(layer, width)
