@@ -80,7 +80,7 @@ class PairSolver(Solver):
         reads = [axis for axis, role in zip(weight.axes, weight.roles) if role == "reads"]
         if not reads:
             raise NoIdentity(f"`{node.name}` reads each unit by itself, so pairs do not cancel in it", "use `zero`")
-        found = list(_own(reads[0]))
+        found = list(_own(reads[0], self._is_own))
         if not found:
             raise NoIdentity(f"the units that `{node.name}` reads cannot come in pairs", "use `zero`")
         for space in found:
@@ -94,10 +94,9 @@ class PairSolver(Solver):
     def _check(self, space: Space, node: Node) -> None:
         """The Space is the part's own, has two units or more, and twins stay equal in it."""
         facts = self.facts.get(space)
-        own = {tensor.name for inner in self.nodes for tensor in inner.tensors.values()}
         if facts is None or space.frozen is not None:
             raise NoIdentity(f"the units that `{node.name}` reads are fixed: {space.frozen or 'no layer has them'}")
-        if any(tensor.name not in own for tensor, _ in facts.tensors):
+        if not self._is_own(space):
             raise NoIdentity(
                 f"the branch is a single layer: `{node.name}` reads what comes in, which has no pairs",
                 "R2R needs two layers in the branch; `zero` does not",
@@ -108,18 +107,29 @@ class PairSolver(Solver):
         if event is not None:
             raise NoIdentity(f"`{event.where}` keeps twins apart that lie in different groups", "use `zero`")
 
+    def _is_own(self, space: Space) -> bool:
+        """Whether only tensors of the part have the Space."""
+        own = {tensor.name for inner in self.nodes for tensor in inner.tensors.values()}
+        facts = self.facts.get(space)
+        return facts is not None and all(tensor.name in own for tensor, _ in facts.tensors)
 
-def _own(term: Term) -> Iterator[Space]:
-    """The Spaces of an axis that must be paired: one factor of a product, every part of a concatenation."""
+
+def _own(term: Term, is_own: Callable[[Space], bool]) -> Iterator[Space]:
+    """The Spaces of an axis that must be paired: one factor of a product, every part of a concatenation.
+
+    The outermost factor that is the part's own: heads, but where other layers have them too (T5's have the biases of
+    their scores in common) the units of each.
+    """
     term = resolve(term)
     if isinstance(term, Space):
         if term.frozen is None:
             yield term
     elif isinstance(term, Prod):
-        yield from next((leaves for leaves in (list(_own(f)) for f in term.factors) if leaves), [])
+        factors = [leaves for leaves in (list(_own(f, is_own)) for f in term.factors) if leaves]
+        yield from next((leaves for leaves in factors if all(map(is_own, leaves))), factors[0] if factors else [])
     elif isinstance(term, Cat):
         for part in term.parts:
-            yield from _own(part)
+            yield from _own(part, is_own)
 
 
 def _blow_up(solver: Solver, node: Node) -> None:
