@@ -2,8 +2,8 @@
 
     python benchmarks/folder.py --out benchmarks/results/folder.md
 
-Two growths: four blocks more, and feed-forward layers 1.5 times as wide.  The programs run in turn, start-up
-included.  ``fptdsl`` syncs what it writes; the scripts do not, so the time of a sync after them is taken too.
+Three growths: four blocks more, fresh or copies, and feed-forward layers 1.5 times as wide.  The programs run in
+turn, start-up included.  ``fptdsl`` syncs what it writes; the scripts do not, so the time of a sync after them is taken too.
 """
 
 from __future__ import annotations
@@ -44,7 +44,12 @@ class Growth:
 
 
 GROWTHS = (
-    Growth("four blocks more", "deepen model.layers by 4", ("deepen", "4")),
+    Growth("four blocks more, drawn afresh", "deepen model.layers by 4", ("deepen", "4")),
+    Growth(
+        "four blocks more, copies as in the scripts",
+        "deepen model.layers by 4 using zero(copies=true)",
+        ("deepen", "4"),
+    ),
     Growth("feed-forward layers times 1.5", "widen model.layers.*.mlp hidden by 1.5x", ("widen", "12288")),
 )
 

@@ -71,6 +71,8 @@ class Identity:
     """Norms that only zeros enter: in training they divide gradients by the root of their eps (D-8, D-9, T-12)."""
     measured: bool = False
     """A norm got the statistics of data (D-4, ``data``)."""
+    copied: bool = False
+    """What is not bound is that of the part that this one is modelled on, and not fresh."""
 
 
 Statistics = Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]]
@@ -89,8 +91,8 @@ class Surroundings:
     old_keys: Mapping[str, str]
     old_values: Mapping[Node, str]
     statistics: Statistics | None = None
-    known: frozenset[str] = frozenset()
-    """All old keys."""
+    known: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """The shapes of all old tensors, by key."""
 
 
 class Solver:

@@ -16,7 +16,7 @@ from .facts import Facts, gather
 from .identity import Identity, NoIdentity, Statistics, Surroundings, part_of
 from .part import Part
 from .plan import Exactness
-from .recipe import Constant, Start
+from .recipe import Constant, Source, Start
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,7 @@ def solve_identities(
     """Starts for every inserted unit; a fault where it cannot be the identity."""
     if not units:
         return []
-    around = Surroundings({}, old_names(middle), _old_values(old, middle), statistics, frozenset(old.tensors))
+    around = Surroundings({}, old_names(middle), _old_values(old, middle), statistics, _shapes(old))
     facts = gather(middle)
     inserted: list[Inserted] = []
     faults: set[tuple[str, str]] = set()
@@ -58,6 +58,10 @@ def solve_identities(
                 diagnostics.add(code, message, directive.span, hint=reason.hint)
             faults.add((message, unit.request.text))
     return inserted
+
+
+def _shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
+    return {name: tensor.shape for name, tensor in graph.tensors.items()}
 
 
 def _first(unit: Unit, graph: Graph) -> int:
@@ -96,10 +100,12 @@ def _solve(unit: Unit, middle: Graph, around: Surroundings, facts: Mapping[Space
     asked = unit.request.method
     statistics = str(asked.mapping.get("bn", "auto")) if asked is not None else "auto"
     noise = float(asked.mapping.get("noise", 0.0)) if asked is not None else 0.0
+    copied = bool(asked is not None and asked.name == "zero" and asked.mapping["copies"])
     part = Part(middle, nodes, source, output, around, facts, statistics, noise)
     method = asked_for(asked)
     identity = part.solve() if method is None else method.identity(part)
     method = method or automatic(bool(identity.zeroed))
+    identity.copied = copied
     around.same_as[output] = around.same_as.get(source, source)
     starts, final = dict(identity.starts), set()
     twins = set(identity.twins)
@@ -109,9 +115,11 @@ def _solve(unit: Unit, middle: Graph, around: Surroundings, facts: Mapping[Space
                 continue
             free = tensor.name not in starts
             if free:
-                starts[tensor.name] = part.free(node, suffix)
+                starts[tensor.name] = part.copy(node, suffix) if copied else part.free(node, suffix)
             paired = tensor.init == "kernel" and any(s in twins for axis in tensor.axes for s in spaces(axis))
-            settled = free or isinstance(starts[tensor.name], Constant) or method.kinds == "baseline"
+            start = starts[tensor.name]
+            settled = (free and not isinstance(start, Source)) or isinstance(start, Constant)
+            settled |= method.kinds == "baseline"
             if settled and not paired:
                 final.add(tensor.name)
     dropout = any(node.op in DROPPING and node.args.p for node in nodes)  # type: ignore[attr-defined]

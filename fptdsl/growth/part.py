@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from ..architecture.graph import Graph, Node, Tensor, Value, key_of
 from ..architecture.terms import Space
 from .facts import Facts
-from .identity import Identity, Solver, Surroundings
-from .recipe import Constant, Fresh, Start
+from .identity import Identity, NoIdentity, Solver, Surroundings
+from .recipe import Constant, Fresh, Source, Start
 from .vanish import PairSolver
 
 DEFAULTS = {"scale": 1.0, "variance": 1.0, "slope": 0.25}
@@ -50,6 +50,22 @@ class Part:
         """
         like = key_of(node.tree.like, suffix) if node.tree is not None and node.tree.like else None
         return free_start(node.tensors[suffix], like if like in self.around.known and not standard else None)
+
+
+    def copy(self, node: Node, suffix: str) -> Start:
+        """What the law leaves free, as it is in the template; a counter starts anew, as its file may lack it.
+
+        Raises NoIdentity where the template has no such tensor.
+        """
+        tensor = node.tensors[suffix]
+        if tensor.init == "count":
+            return free_start(tensor)
+        like = key_of(node.tree.like, suffix) if node.tree is not None and node.tree.like else None
+        if like is None or self.around.known.get(like) != tensor.shape:
+            raise NoIdentity(
+                f"`{tensor.name}` has no counterpart of its shape that it could be a copy of", "leave `copies=true` out"
+            )
+        return Source(like)
 
 
 def free_start(tensor: Tensor, like: str | None = None) -> Start:

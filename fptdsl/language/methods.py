@@ -57,6 +57,12 @@ class NetMorphDeepen(Options):
     kernel: Annotated[int, Field(ge=1, le=1024)] | None = None
 
 
+class ZeroDeepen(Options):
+    """``copies``: all of a new block but what is zero is a copy of the block that it is like, not fresh (D-9)."""
+
+    copies: bool = False
+
+
 class R2RWiden(Options):
     """``scale``: of new weights, in units of the layer's standard deviation (W-3); ``transfer``: W-8."""
 
@@ -74,7 +80,7 @@ METHODS: dict[str, dict[Kind, type[Options]]] = {
     "net2net": {"widen": Net2NetWiden, "deepen": Net2NetDeepen},
     "netmorph": {"widen": NetMorphWiden, "deepen": NetMorphDeepen},
     "r2r": {"widen": R2RWiden, "deepen": NoOptions},
-    "zero": {"deepen": NoOptions},
+    "zero": {"deepen": ZeroDeepen},
     "rescale": {"widen": RescaleOptions},
     "random_pad": {"widen": NoOptions, "deepen": NoOptions},
     "random_init": {"widen": NoOptions, "deepen": NoOptions},

@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from ..architecture.graph import Graph, Node, Region, Value
 from ..architecture.terms import resolve
 from ..growth.plan import Plan
-from ..growth.recipe import Constant, Cycle, Dirac, Fresh, IdentityNorm
+from ..growth.recipe import Constant, Cycle, Dirac, Fresh, IdentityNorm, Source
 from .verdict import Scope
 
-OF_ITSELF = (Constant, Cycle, Dirac, Fresh, IdentityNorm)
+OF_ITSELF = (Constant, Cycle, Dirac, Fresh, IdentityNorm, Source)
 """Starts of tensors that take the place of no old tensor."""
 
 

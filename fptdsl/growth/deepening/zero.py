@@ -21,6 +21,7 @@ class Zero(Deepening):
     kinds = "bitwise"
     condition = "the block keeps the shape; what follows its sum leaves the values that come in alone"
     trainability = "the zero scale or kernel learns from the first step, the rest of the branch from the second"
+
     sets_width = True
 
     def layers(self, run: Run) -> tuple[Tree, ...]:
@@ -39,7 +40,8 @@ class Zero(Deepening):
         return super().exactness(identity, False)
 
     def why(self, identity: Identity) -> str:
-        return f"the branch ends in zero at {places(identity.zeroed)}, so the sum passes its input on"
+        rest = "; all else is a copy of the block before it" if identity.copied else ""
+        return f"the branch ends in zero at {places(identity.zeroed)}, so the sum passes its input on{rest}"
 
     def advice(self, identity: Identity) -> tuple[str, ...]:
         return (*statistics_advice(identity), *blown_advice(identity))
