@@ -3,7 +3,8 @@
     python benchmarks/folder.py --out benchmarks/results/folder.md
 
 Three growths: four blocks more, fresh or copies, and feed-forward layers 1.5 times as wide.  The programs run in
-turn, start-up included.  ``fptdsl`` syncs what it writes; the scripts do not, so the time of a sync after them is taken too.
+turn, start-up included.  ``fptdsl`` syncs what it writes; the scripts do not, so the time of a sync after them is
+taken too.
 """
 
 from __future__ import annotations
