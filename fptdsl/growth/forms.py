@@ -86,7 +86,8 @@ def widened_layers(inserted: Sequence[Inserted], diagnostics: Diagnostics) -> It
                 else:
                     diagnostics.add(
                         "F323",
-                        f"`{part.unit.target}` is depthwise: a layer inserted behind it is as wide as what comes in",
+                        f"`{part.unit.target}` is depthwise, with a kernel for each unit: a layer inserted behind it "
+                        "is as wide as what comes in",
                         part.unit.request.span,
                         hint="leave `to` out, or widen the layer before it",
                     )

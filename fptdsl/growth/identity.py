@@ -145,7 +145,9 @@ class Solver:
                 "only blocks whose norms are inside the branches can start as the identity",
             )
         else:
-            raise NoIdentity(f"`{node.name}` ({node.op}) cannot be the identity")
+            raise NoIdentity(
+                f"`{node.name}` ({node.op}) cannot be the identity", "name a layer, block or repeat inside it"
+            )
         self.equal(node.inputs[0])
 
     def inside(self, value: Value) -> Node:
@@ -183,7 +185,10 @@ class Solver:
         shape = weight.shape
         inputs, outputs = node.inputs[0].shape, node.output.shape
         if (inputs[0] * pieces, *inputs[1:]) != outputs:
-            raise NoIdentity(f"`{node.name}` changes the shape from {_shown(inputs)} to {_shown(outputs)}")
+            raise NoIdentity(
+                f"`{node.name}` changes the shape from {_shown(inputs)} to {_shown(outputs)}",
+                "name a layer inside it",
+            )
         groups = getattr(args, "groups", 1)
         if len(shape) > 2:
             dims = len(shape) - 2
@@ -308,7 +313,9 @@ class Solver:
         while OPERATIONS[inner.op].affine != "map":
             inner = self.inside(inner.inputs[0])
             if OPERATIONS[inner.op].affine is None:
-                raise NoIdentity(f"`{inner.name}` stands between the layer and its activation")
+                raise NoIdentity(
+                    f"`{inner.name}` stands between the layer and its activation", "what works here: `netmorph`, `r2r`"
+                )
         weight = inner.tensors["weight"]
         space = _members(next((axis for axis, role in zip(weight.axes, weight.roles) if role == "writes"), None))
         if space is None:

@@ -96,7 +96,9 @@ def _solve(unit: Unit, middle: Graph, around: Surroundings, facts: Mapping[Space
         raise NoIdentity("it holds no operation")
     source, output = _entering(nodes), nodes[-1].output
     if source.shape != output.shape:
-        raise NoIdentity(f"it changes the shape from {_shown(source.shape)} to {_shown(output.shape)}")
+        raise NoIdentity(
+            f"it changes the shape from {_shown(source.shape)} to {_shown(output.shape)}", "name a layer inside it"
+        )
     asked = unit.request.method
     statistics = str(asked.mapping.get("bn", "auto")) if asked is not None else "auto"
     noise = float(asked.mapping.get("noise", 0.0)) if asked is not None else 0.0

@@ -69,6 +69,15 @@ def analyse(graph: Graph, space: Space) -> Stream:
     return _Analysis(graph, space).run()
 
 
+def can_rescale(graph: Graph, space: Space) -> bool:
+    """Whether the construction applies."""
+    try:
+        analyse(graph, space)
+    except NoRescale:
+        return False
+    return True
+
+
 class _Analysis:
     def __init__(self, graph: Graph, space: Space) -> None:
         self.graph, self.space = graph, space
@@ -158,7 +167,10 @@ class _Analysis:
                 self.uses[given.norm].readers.append((tensor, given.power))
         if writing:
             if not any("writes" in self._roles(t) for t in writing) or reading:
-                raise NoRescale(f"`{node.name}` ({node.op}) holds these units in a way of its own")
+                raise NoRescale(
+                    f"`{node.name}` ({node.op}) has values for each of these units alone, and what it makes of a new "
+                    "unit does not belong in the stream"
+                )
             self.flows[node.output] = Flow(writers=tuple(writing))
 
     def _tied(self, node: Node, given: Flow | None) -> None:

@@ -151,3 +151,10 @@ def test_an_embedding_is_scaled_up_by_the_transfer(tmp_path: Path) -> None:
     assert torch.allclose(outcome.grown["embed.weight"][:, :8], outcome.state["embed.weight"] * sqrt(14 / 8))
     assert certificate_of(outcome.plan, outcome.state, outcome.grown).outcome == "passed"
     assert run(outcome.plan.new, outcome.grown, outcome.inputs)[0].shape == (3, 6, 3)
+
+
+def test_means_show_both_ways_out() -> None:
+    with pytest.raises(FptError) as refused:
+        plan_of(PRE, "widen embed to 13 using netmorph")
+    hint = "`net2net` keeps it where every unit gets as many copies, `rescale` at any size"
+    assert refused.value.diagnostics[0].hint == hint

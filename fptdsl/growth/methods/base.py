@@ -11,6 +11,7 @@ from ..facts import Facts
 from ..plan import Exactness
 from ..random import Stream
 from ..recipe import Table
+from ..stream import can_rescale
 
 Options = Mapping[str, Any]
 
@@ -69,8 +70,7 @@ def illegal_for_new_classes(facts: Facts) -> Illegal | None:
     }
     event = facts.first(*words)
     if event is not None:
-        hint = "`net2net` keeps it where every unit gets as many copies" if event.kind == "mean" else None
-        return Illegal(f"{words[event.kind]} at `{event.where}`", hint)
+        return Illegal(f"{words[event.kind]} at `{event.where}`", _way_out(facts) if event.kind == "mean" else None)
     event = facts.first("groups")
     if event is not None:
         return Illegal(
@@ -79,6 +79,12 @@ def illegal_for_new_classes(facts: Facts) -> Illegal | None:
             "add whole groups: widen by a multiple of the group's size",
         )
     return None
+
+
+def _way_out(facts: Facts) -> str:
+    """Methods that keep a mean over the units."""
+    any_size = facts.graph is not None and can_rescale(facts.graph, facts.space)
+    return "`net2net` keeps it where every unit gets as many copies" + (", `rescale` at any size" if any_size else "")
 
 
 def donors(count: int, old: int, stream: Stream) -> tuple[int, ...]:

@@ -14,9 +14,8 @@ from ..facts import Facts
 from ..plan import Exactness
 from ..random import Stream
 from ..recipe import Table
-from ..stream import tied_norms
+from ..stream import can_rescale, tied_norms
 from .base import UNSUMMED, Illegal, Method, Options
-from .rescale import Rescale
 
 
 class Net2Net(Method):
@@ -37,7 +36,7 @@ class Net2Net(Method):
                 return Illegal(
                     f"`{event.where}` takes a mean over these {facts.space.size} units, kept only by copies of all "
                     "alike",
-                    f"widen to a multiple of {facts.space.size}" + _scaled(facts, new),
+                    f"widen to a multiple of {facts.space.size}" + _scaled(facts),
                 )
             if copies(event.term, facts.sizes) is None:
                 parts = ", ".join(f"`{leaf.home}`" for leaf in dict.fromkeys(spaces(event.term)))
@@ -96,9 +95,9 @@ class Net2Net(Method):
         return tuple(told)
 
 
-def _scaled(facts: Facts, new: int) -> str:
+def _scaled(facts: Facts) -> str:
     """The way out of a stream whose norms keep scaled copies of any number (N-5, N-6)."""
-    legal = Rescale().illegal(facts, new, {}) is None
+    legal = facts.graph is not None and can_rescale(facts.graph, facts.space)
     return ", or use `rescale(copies=true)`, which scales the copies of a residual stream" if legal else ""
 
 

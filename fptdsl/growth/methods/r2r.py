@@ -37,9 +37,15 @@ class R2R(Method):
                 f"use a scale below {CLIFF:g}; above {WARNED:g} it costs digits",
             )
         if options.get("transfer") and (facts.grouped or _recurrent(facts)):
-            return Illegal("`transfer=true` scales units, and a grouped or recurrent layer reads its own ones")
+            return Illegal(
+                "`transfer=true` scales units, and a grouped or recurrent layer reads its own ones",
+                "leave `transfer` out",
+            )
         if options.get("transfer") and facts.first("heads") is not None:
-            return Illegal("`transfer=true` scales units, and the shares of attention do not scale with the queries")
+            return Illegal(
+                "`transfer=true` scales units, and the shares of attention do not scale with the queries",
+                "leave `transfer` out",
+            )
         if not facts.readers and not facts.grouped:
             return Illegal("no layer reads these units through a kernel, so pairs cannot cancel")
         return illegal_for_new_classes(facts)
