@@ -114,6 +114,8 @@ def _method(
 
 def _telling(fact: Facts, passed: list[tuple[str, Illegal]]) -> tuple[str, Illegal]:
     """What is said when no method is legal: of copies, and under norms of rescaling too."""
+    if fact.first("actdot") is not None:
+        return passed[0]  # The others know nothing of two sides.
     copies, (_, rescaling) = passed[-2:]
     if fact.first("mean") is None:
         return copies

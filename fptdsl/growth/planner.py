@@ -28,7 +28,7 @@ from .forms import Form, check_mirrors, forms, widened_layers
 from .identity import Statistics
 from .insertions import Inserted, solve_identities
 from .plan import ORDER, Plan
-from .recipes import tensor_plans
+from .recipes import every_table, tensor_plans
 from .regrow import grown_network
 from .requests import Requests, collect
 from .requirements import check_requirements
@@ -155,7 +155,7 @@ def write_plan(draft: Draft) -> None:
         spec=spec_digest(draft.network, draft.grows),
         seed=draft.seed,
         steps=steps,
-        tables=tuple(dict.fromkeys(tables.values())),
+        tables=every_table(tables),
         tensors=tensors,
         skipped=tuple(dict.fromkeys(draft.widths.skipped)),
         exactness=max((step.exactness for step in steps), key=ORDER.index, default="bitwise"),

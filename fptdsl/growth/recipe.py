@@ -45,6 +45,10 @@ class Table:
     """Whole tensors that are multiplied, by name (rescaled streams, T-7)."""
     norms: tuple[str, ...] = ()
     """Tensors of norms over the units: their shifts are 0 on new units that are means."""
+    keys: Table | None = None
+    """Where queries and keys meet over the Space (T-6): the table of the keys; this one is that of the queries."""
+    key_places: tuple[tuple[str, int], ...] = ()
+    """The parts that take ``keys``: a tensor by name, and where in its axis of units the part begins."""
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def tensor_plans(
     old_keys = old_names(middle)
     starts = {name: (start, name in part.final) for part in inserted for name, start in part.starts.items()}
     starts.update((name, (start, False)) for name, start in rewritten.items())
-    maps = Maps({table.space: table for table in tables.values()})
+    maps = Maps({table.space: table for table in every_table(tables)})
     plans = []
     for name, tensor in grown.tensors.items():
         before = middle.tensors[name]
@@ -55,7 +55,7 @@ def _plan(
     tables: Mapping[Space, Table],
     maps: Maps,
 ) -> TensorPlan:
-    axes = tuple(axis_of(term, tables) for term in before.axes)
+    axes = tuple(axis_of(term, tables, name) for term in before.axes)
     afresh = any(tables[s].method == "random_init" for axis in before.axes for s in spaces(axis) if s in tables)
     if old_key is not None and afresh:
         recipe = _added((free_start(before), True), axes, before, tensor)
@@ -97,18 +97,33 @@ def _rescaled(name: str, recipe: Recipe, before: Tensor, tables: Mapping[Space, 
     return replace(recipe, factor=factor, normalises=normalises)
 
 
-def axis_of(term: Term, tables: Mapping[Space, Table]) -> Axis:
-    """The axis of a recipe: Spaces by the names of their tables, what does not grow as plain sizes."""
+def every_table(tables: Mapping[Space, Table]) -> tuple[Table, ...]:
+    """The tables of all Spaces, those of both sides where queries and keys meet."""
+    return tuple(dict.fromkeys(each for table in tables.values() for each in (table, table.keys) if each is not None))
+
+
+def axis_of(term: Term, tables: Mapping[Space, Table], tensor: str = "", begin: int = 0) -> Axis:
+    """The axis of a recipe: Spaces by the names of their tables, what does not grow as plain sizes.
+
+    ``tensor`` is whose axis it is, and ``begin`` where in it the term begins: a Space may have a table for each side
+    of a product.
+    """
     term = resolve(term)
     if isinstance(term, Space):
         table = tables.get(term)
+        if table is not None and table.keys is not None and (tensor, begin) in table.key_places:
+            table = table.keys
         return Leaf(table.space if table is not None else None, term.size)
     if not any(space in tables for space in spaces(term)):
         return Leaf(None, size(term))
     if isinstance(term, Prod):
-        return Product(tuple(axis_of(factor, tables) for factor in term.factors))
+        return Product(tuple(axis_of(factor, tables, tensor, begin) for factor in term.factors))
     assert isinstance(term, Cat)
-    return Concat(tuple(axis_of(part, tables) for part in term.parts))
+    parts = []
+    for part in term.parts:
+        parts.append(axis_of(part, tables, tensor, begin))
+        begin += size(part)
+    return Concat(tuple(parts))
 
 
 def _agree(name: str, recipe: Recipe, maps: Maps, tensor: Tensor) -> None:

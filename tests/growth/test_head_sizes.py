@@ -1,4 +1,4 @@
-"""The size of heads: of the values it grows, of queries and keys it is refused with the reason (T-5, T-6)."""
+"""The size of heads: of the values it grows, of queries and keys that turn it does not (T-5, T-6)."""
 
 from __future__ import annotations
 
@@ -62,7 +62,6 @@ def test_the_size_of_values_grows_inside_each_head(spec: str, method: str) -> No
 @pytest.mark.parametrize(
     ("name", "size", "words"),
     [
-        ("plain.fpt", "qk_dim", "queries and keys are summed over these units"),
         ("rotated.fpt", "qk_dim", "inv_freq depends on head_dim"),
         ("plain.fpt", "dim", "no size called `dim`"),
     ],

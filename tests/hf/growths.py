@@ -100,6 +100,8 @@ def widths(name: str, spec: str) -> list[str]:
         found.append(f"widen {at.heads} by 2x")
     else:
         found.append(f"widen {at.heads} by {2 if spec in WHOLE_HEADS else at.more}")
+    if spec == "t5":
+        found.append("widen **.SelfAttention d_kv to 19")
     if spec in ("llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "phi3"):
         more = 2 if spec in WHOLE_HEADS else 1
         found += [f"widen {at.heads} by {more} using {method}" for method in ("net2net", "r2r")]
@@ -114,7 +116,7 @@ def depths(name: str, spec: str) -> list[str]:
         return []
     layers = PLACES[spec].layers
     if spec == "t5":
-        places = ("block.1 by 2", "block by 1", "block by 2 after 0", "block by 3 interleaved")
+        places = ("block.1 by 2", "block by 1", "block by 2 after 0", "block by 3 interleaved", "block by 1 using r2r")
         return [f"deepen {stack}.{words}" for stack in ("encoder", "decoder") for words in places]
     where = ("2", "2 at start", "1 after 0", "2 interleaved", "1 using r2r")
     return [f"deepen {layers} by {words}" for words in where]

@@ -301,6 +301,7 @@ BRANCHES = [
     ("llama 3, biases, tied", "widen model.embed_tokens by 5"),
     ("vit", "widen vit.embeddings.cls_token by 5"),
     ("t5", "widen shared by 5; deepen encoder.block.1 by 1; deepen decoder.block by 1 using r2r"),
+    ("t5", "widen **.SelfAttention d_kv to 11"),
     ("t5", "widen encoder.block.0.layer.0.SelfAttention.q by 2x"),
     ("bert", "widen bert.embeddings.word_embeddings by 2x"),
 ]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from ..facts import Facts
 from ..random import Stream
 from ..recipe import Table
 from .base import UNSUMMED, Illegal, Method, Options, donors, illegal_for_new_classes, numbers
+from .dot import dot_table, illegal_for_dot, why_dot
 
 FLAT_AT_ZERO = frozenset({"relu", "relu6"})
 """Activations whose gradient at exactly zero is zero in torch."""
@@ -22,6 +25,8 @@ class NetMorph(Method):
     trainability = "the zero side learns from the first step, the other from the second"
 
     def illegal(self, facts: Facts, new: int, options: Options) -> Illegal | None:
+        if facts.first("actdot") is not None:
+            return illegal_for_dot(facts)
         if self.side(facts, options) == "in":
             return _keeps_zero(facts)
         reason = illegal_for_new_classes(facts)
@@ -42,6 +47,8 @@ class NetMorph(Method):
         return "in" if "sum" in facts.kinds() else "out"
 
     def table(self, facts: Facts, name: str, new: int, options: Options, stream: Stream) -> Table:
+        if facts.first("actdot") is not None:
+            return dot_table(facts, name, new, self.name, self._zero_of_dot(facts, options), stream)
         old = facts.space.size
         out = self.side(facts, options) == "out"
         return Table(
@@ -56,11 +63,17 @@ class NetMorph(Method):
         )
 
     def why(self, facts: Facts, options: Options) -> str:
+        if facts.first("actdot") is not None:
+            return why_dot(facts, self._zero_of_dot(facts, options))
         side = self.side(facts, options)
         return "new units are read with zero weights" if side == "out" else "new units start at zero"
 
+    def _zero_of_dot(self, facts: Facts, options: Options) -> Literal["keys", "queries"]:
+        """Keys take the place of what reads the units, queries of what makes them."""
+        return "keys" if self.side(facts, options) == "out" else "queries"
+
     def advice(self, facts: Facts, options: Options) -> tuple[str, ...]:
-        if self.side(facts, options) == "out":
+        if self.side(facts, options) == "out" or facts.first("actdot") is not None:
             return ()
         told = []
         flat = facts.first_pointwise(FLAT_AT_ZERO)

@@ -35,6 +35,14 @@ VARIANTS: tuple[Variant, ...] = (
         "writers learn from the first step, readers from the second; not behind ReLU, which is flat at zero",
     ),
     Variant(
+        "netmorph",
+        "T-6",
+        "exact",
+        "only projections make queries and keys, apart or in one kernel: no rotary positions, no norm between",
+        "the zero side (keys; `zero=in`: queries) learns from the first step, the other from the second",
+        "the units of a head over which queries meet keys",
+    ),
+    Variant(
         "net2net(split=element)",
         "W-1, W-2",
         "exact; eval-only with dropout",

@@ -10,30 +10,44 @@ import numpy as np
 from ...architecture.graph import Node
 from ...architecture.ops import OPERATIONS
 from ...architecture.ops.shapes import axis_of
-from .claims import ZERO, AxisClaim, Claim, plain, product, renumber
-from .reading import Ints
-from .transfer import SPECIAL, Illegal, NoRule, Zeros, simple
+from .claims import SNAP, ZERO, AxisClaim, Claim, plain, product, renumber
+from .reading import Floats, Ints
+from .transfer import SPECIAL, Illegal, Zeros, simple
 
 
 def _split_heads(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
     """The claim of a product taken apart: which head and which of its units every position is."""
     *others, units = inputs[0].axes
-    units = simple(new, units)
+    units = units.without_means()
+    if units.even is not None:
+        raise Illegal("halves of pairs are cut into heads")
     before, inner = old.output.shape[-2:]
     labels = units.labels.reshape(new.output.shape[-2:])
+    scales = units.factors.reshape(labels.shape)
     known = [row for row in labels if ((row >= 0) & (row < units.old)).any()]
     columns = _columns(known, units.old, inner)
+    multiples = None if units.scales is None else _multiples(labels, scales, units.old)
     heads: list[Any] = []
-    for row in labels:
+    for row, factors in zip(labels, scales):
         here = (row >= 0) & (row < units.old)
         if not here.any():
-            heads.append(ZERO if (row == ZERO).all() else tuple(row.tolist()))
+            heads.append(ZERO if (row == ZERO).all() else (*row.tolist(), *factors.tolist()))
             continue
         owners = np.unique(row[here] // inner)
         if len(owners) > 1:
             raise Illegal("a head joins units of different old heads")
         heads.append(int(owners[0]))
-    return (*others, AxisClaim(before, renumber(heads, before)), AxisClaim(inner, columns))
+    return (*others, AxisClaim(before, renumber(heads, before)), AxisClaim(inner, columns, multiples))
+
+
+def _multiples(labels: Ints, scales: Floats, old: int) -> Floats:
+    """What every unit of a head is a multiple of the old one by, the same in every old head."""
+    known = (labels >= 0) & (labels < old)
+    highest = np.where(known, scales, -np.inf).max(axis=0)
+    lowest = np.where(known, scales, np.inf).min(axis=0)
+    if not (lowest >= highest)[known.any(axis=0)].all():
+        raise Illegal("units of different heads are different multiples of the old ones")
+    return np.where(known.any(axis=0), highest, 1.0)
 
 
 def _columns(rows: Sequence[Ints], old: int, inner: int) -> Ints:
@@ -59,9 +73,9 @@ def _rotary(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tupl
 
 def _attention(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
     """A head is an old one when its queries, keys and values are, and keys are served to the queries they were."""
-    query, key, value = (tuple(simple(new, axis) for axis in claim.axes) for claim in inputs[:3])
-    if not (query[2].plain and key[2].plain):
-        raise NoRule(new.op, new.name)
+    query, key = ((*(simple(new, axis) for axis in claim.axes[:2]), claim.axes[2]) for claim in inputs[:2])
+    value = tuple(simple(new, axis) for axis in inputs[2].axes)
+    _check_scores(new, old, query[2], key[2])
     bias = None
     if len(inputs) == 4:
         if not all(axis.plain for axis in inputs[3].axes[1:]):
@@ -85,6 +99,31 @@ def _attention(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> t
     return query[0], product([AxisClaim(query[1].old, renumber(heads, query[1].old)), value[2]])
 
 
+def _check_scores(new: Node, old: Node, query: AxisClaim, key: AxisClaim) -> None:
+    """The sum over the units of a head, with the factor of the scores, is the old one: a new unit is zero on one side.
+
+    The products of copies of an old unit, each side a multiple of it, add up to that of the old one (T-6).
+    """
+    if query.even is not None or key.even is not None:
+        raise Illegal("halves of pairs are multiplied")
+    query, key = query.without_means(), key.without_means()
+    met = (query.labels != ZERO) & (key.labels != ZERO)
+    left, right = query.labels[met], key.labels[met]
+    if (left != right).any() or (left >= query.old).any():
+        raise Illegal("units of queries meet other units of keys than before, and neither side is zero")
+    products = query.factors[met] * key.factors[met]
+    sums = np.bincount(left, weights=products, minlength=query.old)
+    ratio = _scale(new) / _scale(old)
+    if not np.allclose(sums * ratio, 1.0, rtol=0.0, atol=8 * SNAP):
+        raise Illegal("the scores of the old units are not multiplied by what they were")
+
+
+def _scale(node: Node) -> float:
+    """What scores are multiplied by."""
+    args, depth = _args(node), node.inputs[0].shape[2]
+    return float(args.scale) if args.scale is not None else float((args.scale_dim or depth) ** -0.5)
+
+
 def _narrow(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tuple[AxisClaim, ...]:
     """A part of an axis holds the old units of that part, and new ones."""
     args, was = _args(new), _args(old)
@@ -98,7 +137,7 @@ def _narrow(new: Node, old: Node, inputs: Sequence[Claim], zeros: Zeros) -> tupl
     part = whole.take(slice(args.start, args.start + args.length))
     if part.even is not None:
         raise Illegal("halves of pairs are cut apart")
-    part = AxisClaim(was.length, moved, part.scales)
+    part = AxisClaim(was.length, moved, part.scales).times(1.0)  # no multiples where those of other parts were
     return (*inputs[0].axes[:place], part, *inputs[0].axes[place + 1 :])
 
 
