@@ -8,9 +8,11 @@ grown network; where the prettiest is not, a plainer one is taken, down to every
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from ...architecture import elaborate
 from ...architecture.tree import Network
 from ...diagnostics import Diagnostic, FptError
 from ...language import syntax, unparse
@@ -18,7 +20,7 @@ from ...language.document import Document
 from .check import difference
 from .layout import laid_out, reads_as
 from .plain import plain_items
-from .pretty import model_values, pretty_file
+from .pretty import file_with, model_values, pretty_file
 from .slots import Unspellable
 
 __all__ = ["model_values", "respell"]
@@ -32,7 +34,7 @@ def respell(document: Document, old: Network, grown: Network, config: Mapping[st
     does: a model that reads it goes on doing so where that gives ``grown`` too.
     """
     found = "there is none"
-    for text in _candidates(document, old, grown, reads=config is not None):
+    for text in _candidates(document, old, grown, config):
         wrong = difference(text, grown) or (difference(text, grown, config) if config else None)
         if wrong is None:
             return _with_line_ends_of(document, text)
@@ -41,22 +43,31 @@ def respell(document: Document, old: Network, grown: Network, config: Mapping[st
     raise FptError(Diagnostic("F350", message, hint="please report this, with the spec and the directives"))
 
 
-def _candidates(document: Document, old: Network, grown: Network, reads: bool) -> Iterator[str]:
-    """Texts of the grown network, the one that reads best first; ``reads`` a configuration, if the model does."""
-    try:
-        file = pretty_file(document, old, grown)
-    except Unspellable:
-        pass
-    else:
-        for each in (file, _with_numbers(file))[not reads :]:
-            text = laid_out(document, each)
-            if reads_as(text, each):
-                yield text
-            yield unparse(each)
+def _candidates(document: Document, old: Network, grown: Network, config: Mapping[str, Any] | None) -> Iterator[str]:
+    """Texts of the grown network, the one that reads best first."""
+    for each in _pretty(document, old, grown, config):
+        text = laid_out(document, each)
+        if reads_as(text, each):
+            yield text
+        yield unparse(each)
     items = plain_items(grown)
     if document.checkpoint is not None:
         items = (*items, document.checkpoint)
     yield unparse(syntax.File(items))
+
+
+def _pretty(
+    document: Document, old: Network, grown: Network, config: Mapping[str, Any] | None
+) -> Iterator[syntax.File]:
+    """Edits of the user's definitions: none but new defaults, where these with the configuration are ``grown``."""
+    if config is not None:
+        with suppress(FptError):  # the spec and the configuration do not fit together: then the tree says what to edit
+            yield file_with(document, elaborate(replace(document, model_args=()), config=config).frame.values)
+    with suppress(Unspellable):
+        file = pretty_file(document, old, grown)
+        if config is not None:
+            yield file
+        yield _with_numbers(file)
 
 
 def _with_line_ends_of(document: Document, text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ...language import syntax
 from .builder import Builder
@@ -72,7 +73,7 @@ def _attempt(definition: Definition, readings: Sequence[Reading], context: Conte
     result = definition if changed == definition else changed
     _note_wanted(result, readings, writer)
     if isinstance(result, syntax.Model):
-        result = _with_values(result, readings[0])
+        result = with_values(result, readings[0].values())
     for reading in readings:
         reading.rewritten(result)
     return result
@@ -118,12 +119,11 @@ def _note_wanted(definition: Definition, readings: Sequence[Reading], writer: Wr
         }
 
 
-def _with_values(model: syntax.Model, reading: Reading) -> syntax.Model:
+def with_values(model: syntax.Model, values: Mapping[str, Any]) -> syntax.Model:
     """The model with the parameters' final values as their defaults.
 
     One that takes them from a ``config.json`` goes on doing so where there is one.
     """
-    values = reading.values()
     params: list[syntax.Param] = []
     for param in model.params:
         wanted = values[param.name]

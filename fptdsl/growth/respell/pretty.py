@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from ...architecture.tree import Network, Scope
 from ...language import syntax
 from ...language.document import Document
 from ..config_lists import grown_parameters
-from .definitions import Context, rewrite
+from .definitions import Context, rewrite, with_values
 from .expressions import UNKNOWN
 from .naming import Fresh
 from .slots import Unspellable
@@ -28,6 +28,13 @@ def pretty_file(document: Document, old: Network, grown: Network) -> syntax.File
     if not isinstance(model.definition, syntax.Model):
         raise Unspellable
     return _file(document, blocks, model.definition)
+
+
+def file_with(document: Document, values: Mapping[str, Any]) -> syntax.File:
+    """The user's definitions as they are, and a model whose defaults give its parameters these ``values``."""
+    assert document.model is not None
+    blocks = {name: [block] for name, block in document.blocks.items()}
+    return _file(document, blocks, with_values(document.model, values))
 
 
 def model_values(document: Document, old: Network, grown: Network, *, follow: bool) -> dict[str, Any]:
