@@ -119,6 +119,9 @@ def _telling(fact: Facts, passed: list[tuple[str, Illegal]]) -> tuple[str, Illeg
     copies, (_, rescaling) = passed[-2:]
     if fact.first("mean") is None:
         return copies
+    if fact.first("heads") is not None:
+        reason = f"{copies[1].reason}; heads that are zero under it would have queries and keys that never learn"
+        return copies[0], Illegal(reason, copies[1].hint)
     reason = f"{copies[1].reason}; `rescale`: {rescaling.reason}"
     return copies[0], Illegal(reason, rescaling.hint or copies[1].hint)
 

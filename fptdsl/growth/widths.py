@@ -94,9 +94,16 @@ def _settle(demand: Demand, widths: Widths, diagnostics: Diagnostics) -> None:
         if demand.exact:
             tied = next((widths.asked[leaf] for leaf in spaces(term) if leaf in widths.asked), None)
             note = (Note("because of this directive", tied.span),) if tied is not None else ()
+            message = f"`{demand.group.name}` cannot be {demand.wanted} wide: other layers make it {current}"
+            if demand.inner:
+                message = (
+                    f"`{demand.group.name}` cannot have {demand.wanted} query heads: each new group of keys and values "
+                    f"brings its own, which makes {current}; to share the old ones out among copies of their keys and "
+                    "values is not supported"
+                )
             diagnostics.add(
                 "F305",
-                f"`{demand.group.name}` cannot be {demand.wanted} wide: other layers make it {current}",
+                message,
                 demand.request.span,
                 notes=note,
                 hint=f"ask for {current} or more, or widen the other layers less",

@@ -124,12 +124,15 @@ def test_everything_together(name: str) -> None:
     assert case.error() <= 1e-12
 
 
+KV_ALONE = "widen model.layers.0.self_attn kv_heads to 4; widen model.layers.0.self_attn heads to 4"
 REFUSED = [
     ("llama", "widen model.layers.0.self_attn.q_proj to 40", "F306", "multiples of 16"),
     ("gpt2", "widen transformer.h.0.attn.c_attn to 80", "F306", "multiples of 6"),
     ("bert", "deepen bert.encoder.layer by 1", "F321", "post-norm block cannot be inserted exactly"),
     ("bert", "deepen bert.encoder.layer by 1 using r2r", "F321", "post-norm block cannot be inserted exactly"),
     ("olmo2", "widen model.layers.0.self_attn kv_heads to 3", "F310", "a mean over these 2 units"),
+    ("olmo2", "widen model.layers.0.self_attn kv_heads to 3", "F310", "have queries and keys that never learn"),
+    ("llama", KV_ALONE, "F305", "to share the old ones out among copies of their keys and values is not supported"),
     ("llama", "widen model.layers.0.self_attn kv_heads to 3 using netmorph(zero=in)", "F310", "would never learn"),
     ("llama", "widen model.layers.0.self_attn kv_heads to 3 using r2r(transfer=true)", "F310", "do not scale"),
     ("llama", "widen model.embed_tokens by 5 using netmorph", "F310", "a mean over these units"),
