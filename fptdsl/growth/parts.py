@@ -28,6 +28,8 @@ from .recipe import (
 
 OLD, COPY, FRESH, ZERO, PAIR, DONOR = "old", "copy", "fresh", "zero", "pair", "copy of norm"
 MEAN = "mean of the old"
+MULTIPLIED = ", multiplied"
+"""Behind ``old`` and ``copy``: by a factor (scaled law, T-6 to T-9)."""
 
 
 def parts_of(recipe: Recipe, maps: Maps) -> tuple[Part, ...]:
@@ -39,7 +41,7 @@ def parts_of(recipe: Recipe, maps: Maps) -> tuple[Part, ...]:
     for axis, term in enumerate(recipe.axes):
         here = maps(term)
         if not here.plain:
-            parts.extend(_ranges(axis, here, recipe.roles[axis], recipe.init))
+            parts.extend(_ranges(axis, here, recipe.roles[axis], recipe))
     return tuple(parts)
 
 
@@ -68,11 +70,21 @@ def _start(recipe: Recipe) -> str:
     return OLD
 
 
-def _ranges(axis: int, here: AxisMap, role: str, init: str) -> list[Part]:
+def _ranges(axis: int, here: AxisMap, role: str, recipe: Recipe) -> list[Part]:
     words = {0: OLD, 1: COPY}
-    return [
-        Part(axis, start, stop, words.get(code) or _fresh(here, start, role, init)) for start, stop, code in _runs(here)
-    ]
+    found = []
+    for start, stop, code in _runs(here):
+        how = words.get(code) or _fresh(here, start, role, recipe.init)
+        if code in words and (recipe.factor != 1.0 or _multiplied(here, start, stop, role, recipe.init)):
+            how += MULTIPLIED
+        found.append(Part(axis, start, stop, how))
+    return found
+
+
+def _multiplied(here: AxisMap, start: int, stop: int, role: str, init: str) -> bool:
+    """Whether what produces units of a range is a multiple of what produced the old ones."""
+    written = role == "writes" if init == "kernel" else init in ("shift", "mean")
+    return written and here.sign is not None and bool((here.sign[start:stop] != 1.0).any())
 
 
 @lru_cache(maxsize=64)

@@ -13,7 +13,9 @@ from .symbols import legend, sign
 
 HOW = {
     "old": "as it was",
+    "old, multiplied": "old units times a factor",
     "copy": "copies of old units",
+    "copy, multiplied": "copies of old units times a factor",
     "fresh": "new, random",
     "pair": "new, in pairs that cancel",
     "copy of norm": "statistics of old units",

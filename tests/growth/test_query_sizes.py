@@ -246,3 +246,11 @@ def test_attention_of_torch_gives_the_same_and_every_new_weight_learns(tmp_path:
         moved = {name: (value - 0.01 * value.grad).requires_grad_() for name, value in state.items()}
     attention(moved, x, 4).square().sum().backward()
     assert moved["attn.q.weight"].grad.reshape(4, 6, 6)[:, 4:].abs().min() > 0, "then the free side"
+
+
+def test_the_diff_tells_queries_that_are_multiplied(tmp_path: Path) -> None:
+    tensors = {tensor.name: tensor for tensor in plan_of(written(tmp_path), "widen attn qk_dim to 6").tensors}
+    how = {name: [part.how for part in tensors[name].parts[:2]] for name in ("attn.q.weight", "attn.k.weight")}
+    assert how == {"attn.q.weight": ["old, multiplied", "fresh"], "attn.k.weight": ["old", "zero"]}
+    stored = {t.name: t for t in plan_of(written(tmp_path, scale=GIVEN), "widen attn qk_dim to 6").tensors}
+    assert stored["attn.q.weight"].parts[0].how == "old"
