@@ -44,7 +44,8 @@ bounds are those of [maths.md](maths.md).
    where the file is in that (V-9), is printed and forbids nothing. Weights are loaded layer by layer, large ones a few
    rows at a time, tables only where they are looked up. Of two networks with more than a billion weights together that
    are certified, an excerpt is evaluated: one block of every kind, old and new, the others left out of both, which
-   the verdict says (`--verify full` evaluates every block, `--verify certificate` none).
+   the verdict says (`--verify full` evaluates every block, `--verify certificate` none). It is compared on one batch in
+   float64, without noise and drift; only where that is further off than 1e-12, with all of the above.
 3. **Gradient probe** (V-8). One backward pass towards a random target on the grown network in train mode, and two
    steps of SGD: new rows that get no gradient, copies that get the gradients of their twins, and gradients of new
    parameters more than 30 times those of old ones. It warns and forbids nothing. `apply` probes networks of up to

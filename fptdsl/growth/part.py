@@ -51,7 +51,6 @@ class Part:
         like = key_of(node.tree.like, suffix) if node.tree is not None and node.tree.like else None
         return free_start(node.tensors[suffix], like if like in self.around.known and not standard else None)
 
-
     def copy(self, node: Node, suffix: str) -> Start:
         """What the law leaves free, as it is in the template; a counter starts anew, as its file may lack it.
 

@@ -56,7 +56,8 @@ class Stream:
 
     def integers(self, count: int, below: int) -> list[int]:
         """``count`` integers uniform in [0, below)."""
-        return [min(int(u * below), below - 1) for u in self.uniform(0, count)]
+        found: list[int] = np.minimum(self.uniform(0, count) * below, below - 1).astype(np.int64).tolist()
+        return found
 
 
 def symmetric(uniform: Float64, deviation: float) -> Float64:

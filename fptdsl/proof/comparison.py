@@ -24,6 +24,8 @@ class Comparison:
     old: Evaluation
     new: Evaluation
     unrounded: Unrounded | None = None
+    brief: bool = False
+    """Leave out noise and float32, of which limits above 1e-12 and figures for the reader come."""
 
     def rows(self, samples: Sequence[Sample]) -> tuple[list[Row], list[Outputs]]:
         """Figures and the old network's float64 outputs per sample."""
@@ -31,7 +33,7 @@ class Comparison:
         new: list[Variant] = [Stored()]
         if self.unrounded is not None and any(sample.full for sample in samples):
             new.append(Recipe(self.unrounded))
-        if any(sample.full for sample in samples):
+        if not self.brief and any(sample.full for sample in samples):
             old += [Noisy("sensitivity", NOISE), Noisy("response", None), Stored("float32", torch.float32)]
             new.append(Stored("float32", torch.float32))
         before, after = self.old.run(old, samples), self.new.run(new, samples)

@@ -39,6 +39,7 @@ def verify_plan(
     *,
     file_dtype: str,
     probe: Probe | str | Path | None = None,
+    brief: bool = False,
     progress: Progress | None = None,
 ) -> Verdict:
     """Verify what a plan made: ``old`` and ``new`` as written, ``source`` what recipes read (the old file).
@@ -60,5 +61,6 @@ def verify_plan(
         regrow=regrow,
         probe=probe,
         exactness=plan.exactness,
+        brief=brief,
         progress=progress,
     )

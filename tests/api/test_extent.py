@@ -31,6 +31,7 @@ model Blocks(width = 12, n = 4) {
       down: linear(width)
     }
   }
+  norm: rmsnorm(1e-6)
   head: linear(7)
 }
 """
@@ -59,6 +60,19 @@ def test_a_large_one_by_its_blocks(files: tuple[Path, Path], monkeypatch: pytest
     assert "on 2 of 6 blocks (`layers.0`, `layers.4`)" in found["verdict"]
     assert json.loads(result.outputs["receipt"].read_text())["verification"]["blocks"]["total"] == 6
     assert fptdsl.apply(*files, grow=GROW, verify="full", force=True).document["verification"]["blocks"] is None
+
+
+def test_rounded_weights_of_an_excerpt_are_judged_by_their_noise(
+    files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proving, "LARGE", 0)
+    exact = fptdsl.apply(*files, grow=GROW).document["verification"]
+    assert exact["float32"]["drift"] is None
+    rounded = fptdsl.apply(*files, grow="widen embed to 17", force=True).document["verification"]
+    assert rounded["passed"]
+    assert rounded["blocks"]["total"] == 4
+    assert rounded["max_relative_error"] > 1e-12
+    assert rounded["float32"]["drift"] is not None
 
 
 def test_the_certificate_alone(files: tuple[Path, Path]) -> None:

@@ -110,6 +110,7 @@ def files(plan: Plan, weights_for: Callable[..., dict[str, Tensor]]) -> tuple[Fi
         ("widen layers.2.up to 24", ("layers.0", "layers.2")),
         ("widen embed to 24", ("layers.0",)),
         ("widen layers.*.up to 30; deepen layers by 3", ("layers.0", "layers.6")),
+        ("deepen layers by 3 using zero(copies=true)", ("layers.0", "layers.6")),
     ],
 )
 def test_the_function_of_the_excerpt_is_kept(
@@ -124,9 +125,14 @@ def test_the_function_of_the_excerpt_is_kept(
     verdict = verify_plan(part, old, old, new, file_dtype="float64")
     assert verdict.passed, verdict.wording
     assert verdict.max_relative_error <= 1e-12
+    brief = verify_plan(part, old, old, new, file_dtype="float64", brief=True)
+    assert brief.passed
+    assert [(row.seed, row.batch > 1) for row in brief.rows] == [(1, True)]
+    assert brief.float32_drift is None
     name = next(n for n in new.state if n.startswith(f"{blocks[-1]}.down"))
     new.state[name] = new.state[name] + 1e-3
-    assert not verify_plan(part, old, old, new, file_dtype="float64").passed
+    for on_one_batch in (False, True):
+        assert not verify_plan(part, old, old, new, file_dtype="float64", brief=on_one_batch).passed
 
 
 def used(graph: Graph) -> set[str]:

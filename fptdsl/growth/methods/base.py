@@ -90,7 +90,7 @@ def _way_out(facts: Facts) -> str:
 def donors(count: int, old: int, stream: Stream) -> tuple[int, ...]:
     """A random old unit for each new class, whose norm statistics it takes (W-3)."""
     units = numbers(old)
-    return tuple(units[unit] for unit in stream.integers(count, old))
+    return tuple(map(units.__getitem__, stream.integers(count, old)))
 
 
 @lru_cache(maxsize=16)
