@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,10 +123,14 @@ def _solved(expr: Expr, name: str, names: Mapping[str, Any], wanted: int) -> int
     return each
 
 
-def factors(expr: Expr, term: Term, names: Mapping[str, object]) -> tuple[tuple[Expr, Term], tuple[Expr, Term]] | None:
+def factors(
+    expr: Expr, term: Term, names: Mapping[str, object], named: Collection[Term] = ()
+) -> tuple[tuple[Expr, Term], tuple[Expr, Term]] | None:
     """What the two sides of a product ``a * b`` state: the outer factors of the term, and the inner ones.
 
-    None for another expression, or where the term is not made so.  ``names`` are the values before growth.
+    None for another expression, or where the term is not made so.  ``names`` are the values before growth.  ``named``
+    are terms that parameters state elsewhere: a number does not state them, even where it is the same (the 3 of
+    queries, keys and values where there are 3 heads).
     """
     term = resolve(term)
     if not isinstance(expr, syntax.Binary) or expr.op != "*" or not isinstance(term, Prod):
@@ -134,7 +138,8 @@ def factors(expr: Expr, term: Term, names: Mapping[str, object]) -> tuple[tuple[
     outer, inner = value(expr.left, names), value(expr.right, names)
     for split in range(1, len(term.factors)):
         sides = prod(term.factors[:split]), prod(term.factors[split:])
-        if (size(sides[0]), size(sides[1])) == (outer, inner):
+        number = next((side for part, side in zip((expr.left, expr.right), sides) if not names_in(part)), None)
+        if (size(sides[0]), size(sides[1])) == (outer, inner) and number not in named:
             return (expr.left, sides[0]), (expr.right, sides[1])
     return None
 

@@ -66,6 +66,7 @@ def follow_config(graph: Graph, network: Network, widths: Widths, diagnostics: D
 class _Ties:
     def __init__(self, graph: Graph, network: Network, places: list[Site], widths: Widths) -> None:
         self.places, self.widths, self.sizes = places, widths, widths.sizes
+        self.named = {resolve(site.term) for site in places}
         self.old: Mapping[str, Any] = network.frame.values
         self.values: dict[str, Any] = dict(network.frame.values)
         self.inner = {leaf for node in graph.nodes if node.op == "split_heads" for leaf in spaces(node.output.axes[-1])}
@@ -141,7 +142,7 @@ class _Ties:
 
     def _raise(self, site: Site, expr: Any, term: Term, names: str) -> None:
         """Give a place the size that its expression has now."""
-        sides = factors(expr, term, self.old)
+        sides = factors(expr, term, self.old, self.named)
         if sides is None:
             wanted = value(expr, self.values)
             if isinstance(wanted, int):

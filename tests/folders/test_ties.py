@@ -143,3 +143,11 @@ def test_derived_sizes_of_any_family(place: Path) -> None:
     }
     with pytest.raises(FptError):
         fptdsl.plan("derived.fpt", "model", grow="widen body.1.down to 8; widen a to 6")
+
+
+def test_a_number_that_equals_a_field_is_not_that_field(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three heads, and queries, keys and values: ``3 * width`` is not heads times what each has."""
+    stock = Stock("gpt_neox", tmp_path, monkeypatch, hidden_size=24, num_attention_heads=3)
+    grown = stock.grow("widen gpt_neox.embed_in by 2x")
+    assert grown.error <= 1e-12
+    assert grown.fields == {"hidden_size": 48, "num_attention_heads": 6}
