@@ -42,13 +42,15 @@ INSERTED = (1 << 20, 0)
 
 @dataclass
 class Widths:
-    """``sizes``: new sizes of the Spaces that grow.  ``asked``: the demands that were settled, by Space.
+    """``sizes``: new sizes of the Spaces that grow.  ``asked``: the demands that were settled, by Space, and ``ranks``
+    how specific these were.
 
     ``causes``: in words, of Spaces that no directive asks to grow but a field of a configuration.
     """
 
     sizes: Sizes
     asked: dict[Space, Request] = field(default_factory=dict)
+    ranks: dict[Space, tuple[int, int]] = field(default_factory=dict)
     skipped: list[Skipped] = field(default_factory=list)
     causes: dict[Space, str] = field(default_factory=dict)
 

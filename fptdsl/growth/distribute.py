@@ -63,7 +63,7 @@ class Sizes:
         Raises Indivisible or Contradiction; nothing is changed then.
         """
         taken, term = dict(self.new), resolve(term)
-        heads = {leaf for leaf in spaces(term) if leaf in self._inside_heads and self._beside_free(leaf, term)}
+        heads = {leaf for leaf in spaces(term) if leaf in self.inside_heads and self._beside_free(leaf, term)}
         try:
             self.grow(term, wanted, region, inner=inner)
             if not heads & (self.new.keys() - taken.keys()):
@@ -84,13 +84,13 @@ class Sizes:
         raise fault or Indivisible("its heads would have to grow, not their number")
 
     @cached_property
-    def _inside_heads(self) -> set[Space]:
+    def inside_heads(self) -> set[Space]:
         """The units of one head."""
         return {leaf for node in self.graph.nodes if node.op == "split_heads" for leaf in spaces(node.output.axes[-1])}
 
     def _beside_free(self, inner: Space, term: Term) -> bool:
         """Whether something else of a product can grow in place of the units of one head."""
-        return any(leaf is not inner and leaf not in self._inside_heads and self._free(leaf) for leaf in spaces(term))
+        return any(leaf is not inner and leaf not in self.inside_heads and self._free(leaf) for leaf in spaces(term))
 
     def _step(self, term: Term, region: Region | None) -> int:
         """The units of which a term takes whole multiples, as far as its parts do not share any."""

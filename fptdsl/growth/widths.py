@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..architecture.graph import Graph, Node
-from ..architecture.terms import Space, spaces
+from ..architecture.terms import Space, Term, spaces
 from ..diagnostics import Diagnostics, Note
 from ..language import syntax
 from .demands import INSERTED, Demand, Widths, directive_demands, inserted_demands
@@ -41,8 +41,12 @@ def solve(
         if request.targets and len(demands) == asked and not diagnostics.errors:
             _nothing_grows(request, widths, diagnostics)
     demands.extend(inserted_demands(everything, inserted, diagnostics))
-    for demand in _ordered(_decide(demands, diagnostics)):
+    decided = _ordered(_decide(demands, diagnostics))
+    for demand in decided:
         _settle(demand, widths, diagnostics)
+    if not diagnostics.errors:
+        for demand in decided:
+            _check_kept(demand, widths, diagnostics)
     if not diagnostics.errors:
         told = {leaf for demand in demands if demand.rank == INSERTED for leaf in spaces(demand.group.term)}
         _follow_templates(graph, everything, widths, told)
@@ -91,23 +95,9 @@ def _settle(demand: Demand, widths: Widths, diagnostics: Diagnostics) -> None:
     term, sizes = demand.group.term, widths.sizes
     current = sizes.size(term)
     if current > demand.wanted:
-        if demand.exact:
-            tied = next((widths.asked[leaf] for leaf in spaces(term) if leaf in widths.asked), None)
-            note = (Note("because of this directive", tied.span),) if tied is not None else ()
-            message = f"`{demand.group.name}` cannot be {demand.wanted} wide: other layers make it {current}"
-            if demand.inner:
-                message = (
-                    f"`{demand.group.name}` cannot have {demand.wanted} query heads: each new group of keys and values "
-                    f"brings its own, which makes {current}; to share the old ones out among copies of their keys and "
-                    "values is not supported"
-                )
-            diagnostics.add(
-                "F305",
-                message,
-                demand.request.span,
-                notes=note,
-                hint=f"ask for {current} or more, or widen the other layers less",
-            )
+        _check_kept(demand, widths, diagnostics)
+        return
+    if not demand.exact and _is_settled(term, demand.rank, widths):
         return
     before = set(sizes.new)
     try:
@@ -127,7 +117,41 @@ def _settle(demand: Demand, widths: Widths, diagnostics: Diagnostics) -> None:
             "F305", f"`{demand.group.name}` cannot be {demand.wanted} wide: {fault}", demand.request.span, notes=note
         )
     for leaf in set(sizes.new) - before:
-        widths.asked[leaf] = demand.request
+        widths.asked[leaf], widths.ranks[leaf] = demand.request, demand.rank
+
+
+def _check_kept(demand: Demand, widths: Widths, diagnostics: Diagnostics) -> None:
+    """A size that was asked for as such is not exceeded."""
+    term, current = demand.group.term, widths.sizes.size(demand.group.term)
+    if not demand.exact or current <= demand.wanted:
+        return
+    tied = next((widths.asked[leaf] for leaf in spaces(term) if leaf in widths.asked), None)
+    note = (Note("because of this directive", tied.span),) if tied is not None else ()
+    message = f"`{demand.group.name}` cannot be {demand.wanted} wide: other layers make it {current}"
+    size = getattr(demand.request.directive, "size", None)
+    if size is not None and demand.region is not None:
+        message = f"`{demand.region.name}` cannot have {size} {demand.wanted}: other layers make it {current}"
+    if demand.inner:
+        message = (
+            f"`{demand.group.name}` cannot have {demand.wanted} query heads: each new group of keys and values "
+            f"brings its own, which makes {current}; to share the old ones out among copies of their keys and "
+            "values is not supported"
+        )
+    diagnostics.add(
+        "F305",
+        message,
+        demand.request.span,
+        notes=note,
+        hint=f"ask for {current} or more, or widen the other layers less",
+    )
+
+
+def _is_settled(term: Term, rank: tuple[int, int], widths: Widths) -> bool:
+    """Whether a more specific path says how many heads or groups there are, and nothing but their size is left."""
+    sizes, leaves = widths.sizes, list(spaces(term))
+    told = any(widths.ranks.get(leaf, rank) > rank for leaf in leaves)
+    free = (leaf for leaf in leaves if leaf.frozen is None and leaf not in sizes.new)
+    return told and all(leaf in sizes.inside_heads for leaf in free)
 
 
 def _is_proportion(request: Request) -> bool:

@@ -151,3 +151,25 @@ def test_a_number_that_equals_a_field_is_not_that_field(tmp_path: Path, monkeypa
     grown = stock.grow("widen gpt_neox.embed_in by 2x")
     assert grown.error <= 1e-12
     assert grown.fields == {"hidden_size": 48, "num_attention_heads": 6}
+
+
+@pytest.mark.parametrize(("wide", "heads"), [("* by 1.5x", 12), ("* by 2x", 12), ("model.layers by 2x", 12)])
+def test_heads_asked_for_by_their_name_win(
+    wide: str, heads: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other sizes follow the less specific path, the query heads rounded up to what the groups share."""
+    stock = Stock("mistral", tmp_path, monkeypatch, hidden_size=48, num_attention_heads=6, num_key_value_heads=3)
+    grown = stock.grow(f"widen {wide}; widen model.layers.*.self_attn kv_heads by 1")
+    assert grown.error <= 1e-12
+    assert grown.fields["num_key_value_heads"] == 4
+    assert grown.fields["num_attention_heads"] == heads
+    assert grown.model.model.layers[0].self_attn.head_dim == 8  # type: ignore[union-attr,index]
+
+
+def test_a_number_of_heads_is_not_exceeded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stock = Stock("mistral", tmp_path, monkeypatch)
+    with pytest.raises(FptError) as caught:
+        stock.plan("widen * by 2x; widen model.layers.*.self_attn kv_heads to 2")
+    first = caught.value.diagnostics[0]
+    assert first.code == "F305"
+    assert first.message == "`model.layers.0.self_attn` cannot have kv_heads 2: other layers make it 4"
