@@ -77,6 +77,7 @@ def test_configurations_with_and_without_nested_fields_are_read_alike() -> None:
         ("phi3", {"rope_scaling": {"type": "longrope", "short_factor": [1.0], "long_factor": [2.0]}}),
         ("llama", {"hidden_act": "xielu"}),
         ("gemma", {"use_bidirectional_attention": True}),
+        ("gemma", {"hidden_activation": "relu"}),
         ("gpt_neox", {"rope_scaling": {"type": "linear", "factor": 2.0}}),
         ("gpt2", {"n_embd": 8, "n_head": 2, "n_positions": 8, "n_layer": 1, "scale_attn_by_inverse_layer_idx": True}),
         ("bert", {"max_position_embeddings": 8, "is_decoder": True}),
@@ -87,3 +88,10 @@ def test_what_a_spec_does_not_describe_is_refused(spec: str, change: dict[str, A
     with pytest.raises(FptError) as caught:
         graph_of(spec, {**OLD_LLAMA, "rope_scaling": None, **change})
     assert {fault.code for fault in caught.value.diagnostics} <= {"F218", "F252"}
+
+
+@pytest.mark.parametrize("activation", [None, "gelu_pytorch_tanh"])
+def test_the_first_gemma_configurations_mean_the_tanh_approximation(activation: str | None) -> None:
+    fields = {**OLD_LLAMA, "rope_scaling": None, "hidden_act": "gelu", "hidden_activation": activation}
+    gelu: Any = next(node.args for node in graph_of("gemma", fields).nodes if node.op == "gelu")
+    assert gelu.approximate == "tanh"
