@@ -42,6 +42,28 @@ def made_of(node: Node, inputs: Sequence[Claim]) -> Claim:
     return Claim(None, axes) if fits else unknown(node.output.shape)
 
 
+def sum_with_old(kept: Claim, others: Sequence[Claim]) -> Claim | None:
+    """An old value and what is added to it where it is not an old unit: new units become others, equal ones alike.
+
+    None where something is added to old units, or the values are not told apart along one axis alone.
+    """
+    for other in others:
+        places = [place for place, axis in enumerate(kept.axes) if not axis.plain]
+        if len(places) != 1 or other.old is not None:
+            return None
+        place = places[0]
+        axis, more = kept.axes[place], other.axes[place]
+        if axis.even is not None or not more.simple or (more.labels[axis.known] != ZERO).any():
+            return None
+        changed = more.labels != ZERO
+        keys = np.stack([axis.labels.astype(np.float64), axis.factors, more.labels.astype(np.float64)])
+        _, found = np.unique(keys, axis=1, return_inverse=True)
+        labels = np.where(changed, axis.top + found.reshape(-1), axis.labels)
+        scales = None if axis.scales is None else np.where(changed, 1.0, axis.scales)
+        kept = Claim(kept.old, (*kept.axes[:place], AxisClaim(axis.old, labels, scales), *kept.axes[place + 1 :]))
+    return kept
+
+
 def _elementwise(node: Node, given: Sequence[Axes]) -> Axes:
     """Units are equal where all operands are; a product is zero where one of them is."""
     found = []

@@ -20,7 +20,7 @@ from ...architecture.ops.shapes import axis_of
 from . import streams as _streams  # noqa: F401  (rules of norms)
 from .claims import AxisClaim, Claim, plain, unknown
 from .factors import FactoredLayers
-from .fresh import made_of
+from .fresh import made_of, sum_with_old
 from .guide import Guide
 from .heads import RULES
 from .inserted import InsertedLayers
@@ -111,6 +111,10 @@ class Walk:
             if len(others) <= 1 and all(claim.axes and _shape(claim) == node.output.shape for claim in inputs):
                 return others[0] if others else first
             kept = next((claim for claim in inputs if claim.old is not None), None)
+            if kept is not None and all(_shape(claim) == node.output.shape for claim in others):
+                total = sum_with_old(kept, [claim for claim in others if claim is not kept])
+                if total is not None:
+                    return total
             if kept is not None and _shape(kept) == node.output.shape:
                 self.ledger.find(node.name, "D9", "what is added to the old value here is not shown to be zero")
                 return kept
