@@ -24,6 +24,8 @@ GROWTH = {
     "llama 3, biases, tied": "widen * by 1.5x; deepen model.layers by 1",
     "gpt2": "widen * by 1.5x; deepen transformer.h by 1",
     "gemma": "widen * by 1.5x; deepen model.layers by 1",
+    "gpt_neox": "widen * by 2x; deepen gpt_neox.layers by 1",
+    "bert": "widen * by 2x",
 }
 EPS = {torch.float64: 1e-16, torch.float32: 2.0**-24, torch.bfloat16: 2.0**-9}
 """Half a unit in the last place."""
@@ -156,6 +158,29 @@ def test_the_names_that_gpt2_was_published_with(tmp_path: Path, monkeypatch: pyt
     assert all(torch.equal(found[key], mask) for key, mask in masks.items())
     new = open_folder(FAMILIES["gpt2"], tmp_path / "new")
     assert Pair(FAMILIES["gpt2"], old, new).in_float64(monkeypatch.setattr).error() <= 1e-12
+
+
+STORED = {
+    "llama": ("model.layers.{}.self_attn.rotary_emb.inv_freq",),
+    "gpt_neox": tuple(
+        f"gpt_neox.layers.{{}}.attention.{name}" for name in ("bias", "masked_bias", "rotary_emb.inv_freq")
+    ),
+    "bert": ("bert.embeddings.position_ids",),
+}
+"""Buffers that versions of the classes stored, and that those of today leave out."""
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_buffers_of_older_versions_are_carried_over(name: str, tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    old = save(name, tmp_path / "old")
+    stored = {key.format(layer): torch.rand(4) for key in STORED[name] for layer in range(2)}
+    save_file({**tensors(tmp_path / "old"), **stored}, tmp_path / "old" / "model.safetensors", {"format": "pt"})
+    grow(name, tmp_path)
+    found = tensors(tmp_path / "new")
+    assert all(torch.equal(found[key], value) for key, value in stored.items())
+    assert Pair(FAMILIES[name], old, open_folder(FAMILIES[name], tmp_path / "new")).error() <= 2e-5
 
 
 def test_everything_else_stays(tmp_path: Path) -> None:
