@@ -21,6 +21,8 @@ Init = Literal["kernel", "shift", "scale", "offset scale", "mean", "variance", "
 """What a tensor is, which decides what new units get: a kernel (weights that multiply and sum), an
 additive shift, a norm's scale (an offset scale is stored minus one), running mean, running variance,
 an activation's slope, a counter."""
+GAINS: tuple[Init, ...] = ("scale", "offset scale")
+"""What multiplies units one by one."""
 
 
 def key_of(layer: str, suffix: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..architecture.graph import GAINS, Init
 from .axes import FRESH, MEAN, ZERO, AxisMap
 from .grid import Float64
 from .law import split_reader
@@ -48,10 +49,18 @@ def has_random(maps: Sequence[AxisMap], roles: Sequence[str]) -> bool:
 
 
 def multiply(values: Float64, recipe: Recipe, first: AxisMap, rows: np.ndarray, role: str) -> None:
-    """Units that are multiples of old ones: their kernels, shifts and means are (scaled law)."""
-    written = role == "writes" if recipe.init == "kernel" else recipe.init in ("shift", "mean")
-    if first.sign is not None and written:
-        values *= first.sign[rows].reshape(-1, *(1,) * (values.ndim - 1))
+    """Units that are multiples of old ones: their kernels, shifts and means are, and gains undo it (scaled law)."""
+    if first.sign is None or not multiplies(recipe.init, role):
+        return
+    factors = first.sign[rows].reshape(-1, *(1,) * (values.ndim - 1))
+    values *= factors
+    if recipe.init == "offset scale":  # N-8: the gain is one plus it
+        values += factors - 1.0
+
+
+def multiplies(init: Init, role: str) -> bool:
+    """Whether a tensor is multiplied where its units are multiples: what makes them, and gains, not variances."""
+    return role == "writes" if init == "kernel" else init in ("shift", "mean", *GAINS)
 
 
 def _written(old: Float64, axis_map_: AxisMap, sigma: float, stream: Stream, rows: np.ndarray) -> Float64:

@@ -72,7 +72,8 @@ class AxisMap:
         return self.old == self.new and not multiplied and bool(np.all(self.source == np.arange(self.old)))
 
 
-def leaf_map(size: int, table: Table | None) -> AxisMap:
+def leaf_map(size: int, table: Table | None, power: int = 1) -> AxisMap:
+    """The map of one Space; ``power``: of its multiples, which are those of some tensors and not of others."""
     if table is None:
         here = np.arange(size)
         return AxisMap(size, here, here, here, *_constants(size, FRESH, ZERO, 0.0, 1.0))
@@ -86,16 +87,16 @@ def leaf_map(size: int, table: Table | None) -> AxisMap:
         donors[classes],
         *_constants(len(classes), _WRITER[table.writer], _READER[table.reader], table.noise, table.scale),
         table.split,
-        np.asarray(table.signs) if table.signs else None,
-        _read_by(table),
+        np.asarray(table.signs) ** power if table.signs and power else None,
+        _read_by(table, power),
     )
 
 
-def _read_by(table: Table) -> Floats | None:
+def _read_by(table: Table, power: int) -> Floats | None:
     """What readers are multiplied by: the coefficients, or one over the multiples that the units are (scaled law)."""
     if table.coefficients:
         return np.asarray(table.coefficients)
-    return 1.0 / np.asarray(table.signs) if table.signs else None
+    return 1.0 / np.asarray(table.signs) if table.signs and power == 1 else None
 
 
 def _constants(size: int, writer: int, reader: int, noise: float, scale: float) -> tuple[Ints, Ints, Floats, Floats]:
@@ -137,7 +138,7 @@ class Maps:
 def axis_map(axis: Axis, tables: Mapping[str, Table]) -> AxisMap:
     """The map of an axis, with the tables of the Spaces in it."""
     if isinstance(axis, Leaf):
-        return leaf_map(axis.size, tables.get(axis.space) if axis.space else None)
+        return leaf_map(axis.size, tables.get(axis.space) if axis.space else None, axis.power)
     if isinstance(axis, Concat):
         return _concat([axis_map(part, tables) for part in axis.parts])
     total = leaf_map(1, None)

@@ -29,6 +29,8 @@ class Choice:
     exactness: Exactness
     why: str
     advice: tuple[str, ...]
+    refused: str = ""
+    """Why another method than the first of the automatic choice."""
 
 
 def choose(
@@ -55,8 +57,8 @@ def choose(
             continue
         stream = Stream(seed, "table", names[space])
         table = method.table(fact, names[space], new, options, stream)
-        why = method.why(fact, options) + (f"; {refused}" if refused else "")
-        chosen[space] = Choice(table, request, method.exactness(fact, options), why, method.advice(fact, options))
+        why, advice = method.why(fact, options), method.advice(fact, options)
+        chosen[space] = Choice(table, request, method.exactness(fact, options), why, advice, refused)
     return chosen
 
 
@@ -103,11 +105,13 @@ def _method(
         _refuse(fact, method.name, reason, request, diagnostics)
         return None, {}, ""
     passed: list[tuple[str, Illegal]] = []
-    for name in AUTOMATIC:
-        reason = WIDENING[name].illegal(fact, new, {})
-        if reason is None:
-            return WIDENING[name], {}, f"`{passed[0][0]}` is not legal: {passed[0][1].reason}" if passed else ""
-        passed.append((name, reason))
+    for method in map(WIDENING.__getitem__, AUTOMATIC):
+        for options in method.tried:
+            reason = method.illegal(fact, new, options)
+            if reason is None:
+                told = f"`{passed[0][0]}` is not legal: {passed[0][1].reason}" if passed else ""
+                return method, options, told
+            passed.append((method.name, reason))
     _refuse(fact, *_telling(fact, passed), request, diagnostics)
     return None, {}, ""
 
@@ -116,12 +120,10 @@ def _telling(fact: Facts, passed: list[tuple[str, Illegal]]) -> tuple[str, Illeg
     """What is said when no method is legal: of copies, and under norms of rescaling too."""
     if fact.first("actdot") is not None:
         return passed[0]  # The others know nothing of two sides.
-    copies, (_, rescaling) = passed[-2:]
+    copies = next(each for each in passed if each[0] == "net2net")
     if fact.first("mean") is None:
         return copies
-    if fact.first("heads") is not None:
-        reason = f"{copies[1].reason}; heads that are zero under it would have queries and keys that never learn"
-        return copies[0], Illegal(reason, copies[1].hint)
+    rescaling = passed[-1][1]
     reason = f"{copies[1].reason}; `rescale`: {rescaling.reason}"
     return copies[0], Illegal(reason, rescaling.hint or copies[1].hint)
 

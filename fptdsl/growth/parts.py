@@ -7,6 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from ..architecture.graph import Init
+from .along import multiplies
 from .axes import MEAN as AVERAGE
 from .axes import AxisMap, Maps
 from .plan import Part
@@ -81,10 +83,9 @@ def _ranges(axis: int, here: AxisMap, role: str, recipe: Recipe) -> list[Part]:
     return found
 
 
-def _multiplied(here: AxisMap, start: int, stop: int, role: str, init: str) -> bool:
-    """Whether what produces units of a range is a multiple of what produced the old ones."""
-    written = role == "writes" if init == "kernel" else init in ("shift", "mean")
-    return written and here.sign is not None and bool((here.sign[start:stop] != 1.0).any())
+def _multiplied(here: AxisMap, start: int, stop: int, role: str, init: Init) -> bool:
+    """Whether what a tensor holds of units of a range is a multiple of what it held of the old ones."""
+    return multiplies(init, role) and here.sign is not None and bool((here.sign[start:stop] != 1.0).any())
 
 
 @lru_cache(maxsize=64)

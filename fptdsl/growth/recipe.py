@@ -38,6 +38,11 @@ class Table:
     signs: tuple[float, ...] = ()
     """Factors of new units, where they are multiples of the old ones (scaled law): what their writers and
     shifts are multiplied by.  Empty: all 1."""
+    multiplied: tuple[tuple[str, int], ...] = ()
+    """The parts that hold these multiples: a tensor by name, and where in its axis of units the part begins.  All
+    others hold the units themselves.  Empty: every part holds multiples."""
+    undoing: tuple[str, ...] = ()
+    """Gains that are divided by the multiples, so that the units themselves come out of their norms (N-5)."""
     coefficients: tuple[float, ...] = ()
     """What readers of each new unit multiply the old weight by, in place of a share.  Empty: shares, each divided by
     the multiple that its unit is."""
@@ -58,6 +63,9 @@ class Leaf:
     space: str | None
     size: int
     """Units before growth."""
+    power: int = 1
+    """Of the table's multiples: 1 where the units are these, 0 where they are the units themselves, -1 for what
+    turns the ones into the others."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from ..architecture.graph import Graph, Tensor
+from ..architecture.graph import GAINS, Graph, Tensor
 from ..architecture.terms import Cat, Prod, Space, Term, resolve, size, spaces
 from ..diagnostics import Diagnostic, FptError
 from .axes import Maps
@@ -55,7 +55,7 @@ def _plan(
     tables: Mapping[Space, Table],
     maps: Maps,
 ) -> TensorPlan:
-    axes = tuple(axis_of(term, tables, name) for term in before.axes)
+    axes = tuple(axis_of(term, tables, before) for term in before.axes)
     afresh = any(tables[s].method == "random_init" for axis in before.axes for s in spaces(axis) if s in tables)
     if old_key is not None and afresh:
         recipe = _added((free_start(before), True), axes, before, tensor)
@@ -102,18 +102,20 @@ def every_table(tables: Mapping[Space, Table]) -> tuple[Table, ...]:
     return tuple(dict.fromkeys(each for table in tables.values() for each in (table, table.keys) if each is not None))
 
 
-def axis_of(term: Term, tables: Mapping[Space, Table], tensor: str = "", begin: int = 0) -> Axis:
+def axis_of(term: Term, tables: Mapping[Space, Table], tensor: Tensor, begin: int = 0) -> Axis:
     """The axis of a recipe: Spaces by the names of their tables, what does not grow as plain sizes.
 
     ``tensor`` is whose axis it is, and ``begin`` where in it the term begins: a Space may have a table for each side
-    of a product.
+    of a product, and be multiples in some tensors only.
     """
     term = resolve(term)
     if isinstance(term, Space):
         table = tables.get(term)
-        if table is not None and table.keys is not None and (tensor, begin) in table.key_places:
+        if table is None:
+            return Leaf(None, term.size)
+        if table.keys is not None and (tensor.name, begin) in table.key_places:
             table = table.keys
-        return Leaf(table.space if table is not None else None, term.size)
+        return Leaf(table.space, term.size, _power(table, tensor, begin))
     if not any(space in tables for space in spaces(term)):
         return Leaf(None, size(term))
     if isinstance(term, Prod):
@@ -124,6 +126,13 @@ def axis_of(term: Term, tables: Mapping[Space, Table], tensor: str = "", begin: 
         parts.append(axis_of(part, tables, tensor, begin))
         begin += size(part)
     return Concat(tuple(parts))
+
+
+def _power(table: Table, tensor: Tensor, begin: int) -> int:
+    """What of the table's multiples the part of a tensor has that begins there."""
+    if tensor.init in GAINS:  # Gains of a stream are those of its units: what goes through them stays a multiple.
+        return -1 if tensor.name in table.undoing else 0
+    return 1 if not table.multiplied or (tensor.name, begin) in table.multiplied else 0
 
 
 def _agree(name: str, recipe: Recipe, maps: Maps, tensor: Tensor) -> None:

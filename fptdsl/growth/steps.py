@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -72,7 +72,7 @@ def _deepen_steps(
                 summary=_inserted(parts, grown) if widened or first.method.sets_width else _inserted(parts, None),
                 method=first.method.name,
                 exactness=max(kinds, key=ORDER.index),
-                why="; ".join(dict.fromkeys((_why(parts), *(c.why for c in widened.values())))),
+                why="; ".join(dict.fromkeys((_why(parts), *_reasons(widened.values())))),
                 ties=_outside(parts, set(widened), middle, widths),
                 parameters=added,
                 advice=tuple(dict.fromkeys((*(a for p in parts[1:] for a in p.method.advice(p.identity)), *told))),
@@ -201,7 +201,6 @@ def _widen_step(
         outside = [node.name for node in group.writers if not _is_inside(node.name, targets)]
         if within and outside and targets:
             ties.append(Group(group.term, [n for n in group.writers if n.name in set(outside)]))
-    first = next(iter(chosen.values()))
     told = list(dict.fromkeys(a for c in chosen.values() for a in c.advice))
     if method in LEARNING_RATE:
         told.append(LEARNING_RATE[method])
@@ -214,11 +213,17 @@ def _widen_step(
         ),
         method=method,
         exactness=max((c.exactness for c in chosen.values()), key=ORDER.index),
-        why=first.why,
+        why="; ".join(_reasons(chosen.values())),
         ties=tuple(_tie(group, set(chosen), widths) for group in ties),
         parameters=_added(middle, set(chosen), grown),
         advice=tuple(told),
     )
+
+
+def _reasons(chosen: Collection[Choice]) -> tuple[str, ...]:
+    """Why the method is right at all of these units, and at last why another one is not, at the first of them."""
+    told = dict.fromkeys(c.why for c in chosen)
+    return (*told, *[c.refused for c in chosen if c.refused][:1])
 
 
 def _is_inside(name: str, targets: list[str]) -> bool:

@@ -72,7 +72,6 @@ BY = {
 EVERYTHING: dict[str, str] = {
     **dict.fromkeys(("bert", "roberta", "distilbert"), "widen * by 2x"),
     "opt, norms behind": "widen model.decoder.project_in by 2x; widen model.decoder.layers.*.fc1 by 1.5x",
-    "olmo2": "widen * by 2x; deepen model.layers by 1 after 0",
 }
 """Where it is not 1.5 times as wide and two blocks deeper, spread evenly."""
 
@@ -96,12 +95,16 @@ def widths(name: str, spec: str) -> list[str]:
     found.append(f"widen {at.stream} by 2x" if name in POST_NORM else f"widen {at.stream} by {BY.get(name, at.by)}")
     if spec not in SCALED_EMBEDDING and name not in POST_NORM:
         found.append(f"widen {at.stream} by 2x using net2net")
-    if name in POST_NORM or spec == "olmo2":  # a norm behind the heads, or over all of them
+    if name in POST_NORM:
         found.append(f"widen {at.heads} by 2x")
     else:
         found.append(f"widen {at.heads} by {2 if spec in WHOLE_HEADS else at.more}")
     if spec == "t5":
         found.append("widen **.SelfAttention d_kv to 19")
+    if spec == "olmo2":  # norms over all queries and over all keys
+        heads = at.heads.replace("kv_heads", "heads")
+        found += [f"widen {heads} by 2", f"widen {heads} to 15; widen {at.heads} to 5", f"widen {at.heads} by 2x"]
+        found.append(f"widen {at.heads} by 2x using rescale(copies=true)")
     if spec in ("llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "phi3"):
         more = 2 if spec in WHOLE_HEADS else 1
         found += [f"widen {at.heads} by {more} using {method}" for method in ("net2net", "r2r")]
@@ -141,7 +144,7 @@ REFUSED: list[tuple[str, str, str, str]] = [
     ("llama", "widen model.embed_tokens by 5", "F351", "only a hidden_size that is a multiple of num_attention_heads"),
     ("llama", "widen model.layers.1.mlp hidden to 64", "F351", "has no fields for this growth"),
     ("llama", "widen model.layers.*.self_attn.v_proj to 20", "F306", "inv_freq depends on head_dim"),
-    ("olmo2", "widen model.layers.*.self_attn kv_heads by 1", "F310", "a mean over these 2 units"),
+    ("olmo2", "widen model.layers.*.self_attn kv_heads by 1 using net2net", "F310", "a mean over these 2 units"),
     ("t5", "deepen decoder.block by 1 at start", "F323", "`layer.0.SelfAttention.relative_attention_bias`"),
     ("gemma", "widen model.embed_tokens by 2x using net2net", "F310", "depends on the number of these units"),
 ]

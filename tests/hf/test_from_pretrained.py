@@ -16,7 +16,7 @@ pytest.importorskip("transformers")
 import fptdsl
 from fptdsl.diagnostics import FptError
 from hf import growths
-from hf.clients import Pair, open_folder, save, shaken
+from hf.clients import Pair, fields_of, open_folder, save, shaken
 from hf.families import FAMILIES
 
 EXACT = 1e-12
@@ -60,6 +60,24 @@ def test_everything_together(name: str, tmp_path: Path, monkeypatch: pytest.Monk
 )
 def test_every_growth_alone(name: str, growth: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     check(name, growth, tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("heads", [5, 6, 9])
+def test_heads_under_one_norm_in_any_number(heads: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OLMo 2 with keys for every head and with biases; groups of queries are among the growths of every family."""
+    family = FAMILIES["olmo2"]
+    old = save("olmo2", tmp_path / "old", num_key_value_heads=4, attention_bias=True)
+    growth = f"widen model.layers.*.self_attn heads to {heads}"
+    result = fptdsl.apply("hf/olmo2", tmp_path / "old", out=tmp_path / "new", grow=[growth])
+    assert result.document["certificate"]["outcome"] == "passed"
+    fields = fields_of(tmp_path / "new")
+    assert (fields["num_attention_heads"], fields["num_key_value_heads"], fields["head_dim"]) == (heads, heads, 8)
+    assert fields["hidden_size"] == 32
+    new = open_folder(family, tmp_path / "new")
+    assert new.model.layers[0].self_attn.q_norm.weight.shape == (8 * heads,)
+    pair = Pair(family, old, new)
+    assert pair.error() <= CASTS
+    assert pair.in_float64(monkeypatch.setattr).error() <= EXACT
 
 
 @pytest.mark.parametrize(("name", "growth", "code", "words"), growths.REFUSED)

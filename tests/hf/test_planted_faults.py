@@ -51,6 +51,8 @@ FAULTS = [
      first_units),
     ("gemma", "widen model.embed_tokens to 40", "model.layers.0.post_attention_layernorm.weight", times(K)),
     ("gemma2", "widen model.embed_tokens to 40", "model.norm.weight", times(K)),
+    ("olmo2", "widen model.layers.*.self_attn kv_heads to 3", "model.layers.1.self_attn.k_norm.weight",
+     times(1.5**0.5)),
     ("phi3", "widen model.layers.*.mlp hidden by 7 using net2net", "model.layers.0.mlp.gate_up_proj.weight",
      first_units),
     ("gpt2", "widen transformer.wte by 6", "transformer.h.1.ln_2.weight", times(K)),

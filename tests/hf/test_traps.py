@@ -84,6 +84,18 @@ def copies_not_scaled(state: State) -> None:
             tensor *= math.sqrt(2)
 
 
+def heads_copied_plainly(state: State) -> None:
+    """N-5: copies of one group of two, as they are, under norms over all queries and over all keys."""
+    for name, gain in state.items():
+        if name.endswith(("q_norm.weight", "k_norm.weight")):
+            groups = gain.unflatten(0, (3, -1))
+            twice = [torch.equal(group, groups[2]) for group in groups]
+            assert sum(twice) == 2
+            s = torch.tensor([math.sqrt(3 / 4 if each else 3 / 2) for each in twice], dtype=gain.dtype)[:, None]
+            groups *= s
+            state[name.replace("norm", "proj")].unflatten(0, (3, -1)).div_(s[..., None])
+
+
 def tied_head_not_compensated(state: State) -> None:
     scale(state, 2.0, "ln_f.weight", "ln_f.bias")
 
@@ -100,6 +112,7 @@ TRAPS: list[tuple[str, str, Callable[[State], None], tuple[float, float]]] = [
      (1e-1, 3.0)),
     ("llama", "widen model.embed_tokens to 72 using rescale(copies=true)", copies_not_scaled, (1e-2, 2.0)),
     ("olmo2", "widen model.embed_tokens to 72 using rescale(copies=true)", copies_not_scaled, (1e-7, 1e-2)),
+    ("olmo2", "widen model.layers.*.self_attn kv_heads to 3", heads_copied_plainly, (1e-3, 1.0)),
     ("gpt2", "widen transformer.wte by 2x using net2net", tied_head_not_compensated, (0.99, 1.01)),
 ]  # fmt: skip
 """Family, growth, the step left out, and what that costs: between these."""

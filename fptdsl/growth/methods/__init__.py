@@ -14,6 +14,6 @@ from .rescale import Rescale
 
 WIDENING: dict[str, Method] = {m.name: m for m in (NetMorph(), R2R(), Net2Net(), Rescale(), RandomPad(), RandomInit())}
 AUTOMATIC: tuple[str, ...] = ("netmorph", "r2r", "net2net", "rescale")
-"""The order in which methods are tried when none is asked for."""
+"""The order in which methods are tried when none is asked for, each with the options of its ``tried``."""
 
 __all__ = ["AUTOMATIC", "WIDENING", "Illegal", "Method"]

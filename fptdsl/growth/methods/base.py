@@ -8,10 +8,12 @@ from functools import lru_cache
 from typing import Any, ClassVar
 
 from ..facts import Facts
+from ..normed import Normed
+from ..normed import analyse as analyse_normed
 from ..plan import Exactness
 from ..random import Stream
 from ..recipe import Table
-from ..stream import can_rescale
+from ..stream import NoRescale, can_rescale
 
 Options = Mapping[str, Any]
 
@@ -30,6 +32,8 @@ class Method:
     name: ClassVar[str]
     paper: ClassVar[str]
     trainability: ClassVar[str]
+    tried: ClassVar[tuple[Options, ...]] = ({},)
+    """The options with which it is tried when no method is asked for, one after the other."""
 
     def illegal(self, facts: Facts, new: int, options: Options) -> Illegal | None:
         """None when the Space may be widened to ``new`` units so, else the reason."""
@@ -83,8 +87,28 @@ def illegal_for_new_classes(facts: Facts) -> Illegal | None:
 
 def _way_out(facts: Facts) -> str:
     """Methods that keep a mean over the units."""
-    any_size = facts.graph is not None and can_rescale(facts.graph, facts.space)
-    return "`net2net` keeps it where every unit gets as many copies" + (", `rescale` at any size" if any_size else "")
+    any_size = ""
+    if facts.graph is not None and can_rescale(facts.graph, facts.space):
+        any_size = ", `rescale` at any size"
+    elif isinstance(scaled_copies(facts), Normed):
+        any_size = ", `rescale(copies=true)` at any size"
+    return f"`net2net` keeps it where every unit gets as many copies{any_size}"
+
+
+def scaled_copies(facts: Facts) -> Normed | Illegal:
+    """What RMSNorms over the units need of scaled copies of them, which are copies behind the norms (N-5)."""
+    if facts.graph is None:
+        return Illegal("nothing is known of the norms over these units")
+    event = facts.first(*UNSUMMED, "groups")
+    if event is not None:
+        return Illegal(f"{UNSUMMED.get(event.kind, 'groups of these units are normalised')} at `{event.where}`")
+    try:
+        found = analyse_normed(facts.graph, facts.space)
+    except NoRescale as reason:
+        return Illegal(str(reason), reason.hint)
+    if not facts.readers and not facts.grouped:
+        return Illegal("no layer reads these units through a kernel, so copies cannot share a weight")
+    return found
 
 
 def donors(count: int, old: int, stream: Stream) -> tuple[int, ...]:

@@ -11,11 +11,12 @@ from ...architecture.graph import Event
 from ...architecture.terms import Cat, Prod, Space, Term, resolve, spaces
 from ..distribute import Sizes
 from ..facts import Facts
+from ..normed import Normed
 from ..plan import Exactness
 from ..random import Stream
 from ..recipe import Table
 from ..stream import can_rescale, tied_norms
-from .base import UNSUMMED, Illegal, Method, Options
+from .base import UNSUMMED, Illegal, Method, Options, scaled_copies
 
 
 class Net2Net(Method):
@@ -96,9 +97,11 @@ class Net2Net(Method):
 
 
 def _scaled(facts: Facts) -> str:
-    """The way out of a stream whose norms keep scaled copies of any number (N-5, N-6)."""
-    legal = facts.graph is not None and can_rescale(facts.graph, facts.space)
-    return ", or use `rescale(copies=true)`, which scales the copies of a residual stream" if legal else ""
+    """The way out where norms keep scaled copies of any number (N-5, N-6)."""
+    if facts.graph is not None and can_rescale(facts.graph, facts.space):
+        return ", or use `rescale(copies=true)`, which scales the copies of a residual stream"
+    normed = isinstance(scaled_copies(facts), Normed)
+    return ", or use `rescale(copies=true)`, which scales what the norm reads of the copies" if normed else ""
 
 
 def _untied(facts: Facts, new: int) -> Event | None:

@@ -4,6 +4,7 @@ The stream becomes ``k Q u`` with ``k = sqrt(H/h)`` and ``Q^T Q = I`` behind the
 eps unchanged.  ``Q`` pads with zeros (RMSNorm) or means (LayerNorm); with ``copies=true`` each unit that occurs ``m``
 times is ``1/sqrt(m)`` of the old one in each (N-5), under LayerNorm all as often as fits, and means for the rest (N-6).
 As every copy has its unit's gain, ``Q`` goes through the norms, and gains are those of the padded stream.
+Where units are used one by one behind their norm (heads, an activation), gains of copies are divided instead (N-5).
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from math import sqrt
 import numpy as np
 
 from ..facts import Facts
+from ..normed import Normed
 from ..plan import Exactness
 from ..random import Stream
 from ..recipe import Table
 from ..stream import NoRescale, analyse
-from .base import Illegal, Method, Options, donors, numbers
+from ..stream import Stream as Rescaled
+from .base import Illegal, Method, Options, donors, numbers, scaled_copies
 
 
 class Rescale(Method):
@@ -25,26 +28,42 @@ class Rescale(Method):
 
     New units of the stream are zero under RMSNorm and the mean of the others under LayerNorm, and are zero behind
     the norms, so that what reads them is free.  With ``copies`` units are multiples ``1/sqrt(m)`` of old ones:
-    writers are multiplied by it, and readers share the weight and divide by it.
+    writers are multiplied by it, and readers share the weight and divide by it.  Units that are no stream, but that
+    norms see together (all queries of a layer, all keys), are scaled copies for their norms alone.
     """
 
     name = "rescale"
     paper = "stream rescaling (Gesmundo, Maile 2023)"
     trainability = "what writes the new units learns from the first step, what reads them from the second"
+    tried = ({}, {"copies": True})
 
     def illegal(self, facts: Facts, new: int, options: Options) -> Illegal | None:
         if facts.graph is None or facts.first("mean") is None:
             return Illegal("no layer norm or RMSNorm stands over these units")
-        try:
-            analyse(facts.graph, facts.space)
-        except NoRescale as reason:
-            return Illegal(str(reason), reason.hint)
-        return None
+        found = _found(facts)
+        if isinstance(found, Normed) and not options.get("copies"):
+            if facts.first("heads") is None:
+                return Illegal("these units are no stream, and only scaled copies keep their norm", COPIES)
+            return Illegal("heads that are zero would have queries and keys that never learn", COPIES)
+        return found if isinstance(found, Illegal) else None
 
     def table(self, facts: Facts, name: str, new: int, options: Options, stream: Stream) -> Table:
-        assert facts.graph is not None
-        found = analyse(facts.graph, facts.space)
-        old = facts.space.size
+        found, old = _found(facts), facts.space.size
+        if isinstance(found, Normed):
+            classes = _copied(old, new, True, stream)
+            return Table(
+                name,
+                old,
+                new,
+                classes,
+                (),
+                self.name,
+                split="element",
+                signs=tuple(sqrt(new / old) * each for each in _multiples(classes, old)),
+                multiplied=tuple(sorted(found.made)),
+                undoing=tuple(sorted(found.gains)),
+            )
+        assert isinstance(found, Rescaled)
         classes = _copied(old, new, found.kind == "zero", stream) if options.get("copies") else numbers(new)
         means = sum(each >= old for each in classes)
         return Table(
@@ -64,17 +83,37 @@ class Rescale(Method):
 
     def exactness(self, facts: Facts, options: Options) -> Exactness:
         """Zero stays zero behind a mask; copies and a mean of masked units are not those of the masked units."""
-        assert facts.graph is not None
-        parted = options.get("copies") or analyse(facts.graph, facts.space).kind == "mean"
+        parted = options.get("copies") or _kind(facts) == "mean"
         return "eval-only" if "dropout" in facts.kinds() and parted else "exact"
 
     def why(self, facts: Facts, options: Options) -> str:
-        assert facts.graph is not None
-        kind = analyse(facts.graph, facts.space).kind
+        kind = _kind(facts)
+        if kind == "copies":
+            return "units that norms see together are copied and scaled for them, and the gains of copies undo it"
         new = "zero" if kind == "zero" else "the mean of the old ones"
         if options.get("copies"):
             new = "scaled copies of old ones" + ("" if kind == "zero" else ", of all alike, and means for the rest")
         return f"the stream is rescaled so that its norms see what they saw; its new units are {new}"
+
+
+COPIES = "use `rescale(copies=true)`"
+
+
+def _found(facts: Facts) -> Rescaled | Normed | Illegal:
+    """A stream and how to rescale it, or units that norms see together and that are used one by one behind them."""
+    assert facts.graph is not None
+    try:
+        return analyse(facts.graph, facts.space)
+    except NoRescale as reason:
+        found = scaled_copies(facts)
+        is_stream = "add" in facts.ops
+        return Illegal(str(reason), reason.hint) if is_stream and isinstance(found, Illegal) else found
+
+
+def _kind(facts: Facts) -> str:
+    """What new units are: ``zero``, ``mean``, or ``copies`` where they can be nothing else."""
+    found = _found(facts)
+    return found.kind if isinstance(found, Rescaled) else "copies"
 
 
 def _copied(old: int, new: int, any_units: bool, stream: Stream) -> tuple[int, ...]:

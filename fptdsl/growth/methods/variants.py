@@ -103,9 +103,10 @@ VARIANTS: tuple[Variant, ...] = (
         "rescale(copies=true)",
         "N-5, N-6, W-5",
         "exact with storage drift; eval-only with dropout",
-        "as `rescale`",
+        "as `rescale`; of units that are no stream: RMSNorms with gains, right behind the layers that make them",
         "all new parameters learn from the first step, and copies part at once",
-        "as `rescale`; under layer norms copies of all units alike, and means for the rest",
+        "as `rescale`; under layer norms copies of all units alike, and means for the rest; also heads under an "
+        "RMSNorm over all queries or keys of a layer, and other units that RMSNorms see together",
     ),
     Variant("random_pad", "W-6", "baseline", "shapes", "everything learns; the function is lost"),
     Variant("random_init", "D-13", "baseline", "shapes", "everything learns; what these layers had learnt is lost"),

@@ -17,24 +17,25 @@ def axis_claim(axis: Axis, tables: Mapping[str, Table]) -> AxisClaim:
     """Labels of the positions of an axis of a recipe."""
     if isinstance(axis, Leaf):
         table = tables.get(axis.space) if axis.space is not None else None
-        return plain(axis.size) if table is None else table_claim(table)
+        return plain(axis.size) if table is None else table_claim(table, axis.power)
     if isinstance(axis, Concat):
         return concatenation([axis_claim(part, tables) for part in axis.parts])
     return product([axis_claim(factor, tables) for factor in axis.factors])
 
 
-def table_claim(table: Table) -> AxisClaim:
+def table_claim(table: Table, power: int = 1) -> AxisClaim:
     """New classes whose writers are zero are zero units (W-4, zero-in), or means of the old ones (N-6).
 
-    Old units may be multiples (W-8, D-7); what a new unit is a multiple of does not matter.
+    Old units may be multiples (W-8, D-7), some layers of the units themselves (``power`` 0), and gains what makes
+    these of them (-1); what a new unit is a multiple of does not matter.
     """
     classes = np.asarray(table.classes, dtype=np.int64)
     if table.writer != "fresh":
         classes = np.where(classes >= table.old, ZERO if table.writer == "zero" else MEAN, classes)
     claim = AxisClaim(table.old, classes)
-    if all(sign == 1.0 for sign in table.signs):
+    if power == 0 or all(sign == 1.0 for sign in table.signs):
         return claim
-    multiples = claim.times(np.asarray(table.signs, dtype=np.float64))
+    multiples = claim.times(np.asarray(table.signs, dtype=np.float64) ** power)
     new = classes >= table.old
     labels = np.where(new, table.old + multiples.identities, classes)
     return AxisClaim(table.old, labels, np.where(new, 1.0, multiples.factors))

@@ -5,6 +5,8 @@ Nothing of this is believed: the walk holds the checkpoint against it, layer by 
 
 from __future__ import annotations
 
+import numpy as np
+
 from ...architecture.graph import Node
 from ...growth.plan import Plan
 from ...growth.recipe import (
@@ -27,6 +29,7 @@ from ...growth.recipe import (
 from .claims import AxisClaim, plain, product
 from .classes import axis_claim, spaces_of
 from .kernels import inputs_first
+from .reading import Floats
 
 KNOWN = (
     Source, Constant, Cycle, Dirac, Fresh, IdentityNorm, IdentityShare, Embed, Extended, Share, Solve, SolveGroups
@@ -106,6 +109,13 @@ class Guide:
         for space in spaces_of(axis or recipe.axes[0]):
             total *= self.factors.get(space, {}).get(name, 1.0)
         return total
+
+    def gains(self, name: str, units: int) -> Floats:
+        """What each gain of a norm is multiplied by: one factor for all, or what undoes the multiples of the units."""
+        recipe = self.tensors[name].recipe
+        if recipe is None:
+            return np.ones(units)
+        return self.axis(name, recipe.axes[0]).factors
 
     def written(self, node: Node, inputs: AxisClaim, old_size: int) -> AxisClaim:
         """The classes of the units that a layer with a kernel writes."""

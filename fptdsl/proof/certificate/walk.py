@@ -12,9 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
-from ...architecture.graph import Graph, Node, Value
+from ...architecture.graph import GAINS, Graph, Node, Value
 from ...architecture.ops import OPERATIONS
 from ...architecture.ops.shapes import axis_of
 from . import streams as _streams  # noqa: F401  (rules of norms)
@@ -35,8 +33,6 @@ from .special import COLUMNS, SpecialLayers
 from .transfer import SPECIAL, Illegal, NoRule, every_unit_alone, transfer, zero_units
 from .vectors import check_follower
 
-GAINS = ("scale", "offset scale")
-"""What multiplies units one by one."""
 SHIFTS = ("bias", "running_mean")
 """What must be zero for a zero unit to stay zero."""
 WITH_AXIS = ("layernorm", "rmsnorm", "scale")
@@ -182,9 +178,8 @@ class Walk:
             grown = tensor.roles[0] == "follows"
             factors = None
             if tensor.init in GAINS and grown:
-                factor = self.guide.factor(tensor.name)
-                factors = np.full(axes[place].new, factor)
-                axes[place] = axes[place].without_means().times(factor)
+                factors = self.guide.gains(tensor.name, axes[place].new)
+                axes[place] = axes[place].without_means().times(factors)
             elif tensor.init == "shift" and grown:
                 factors = axes[place].factors
             axis = axes[place] if grown else plain(tensor.shape[0])
