@@ -53,7 +53,7 @@ class Value:
 
     axes: tuple[Term, ...]
     dtype: str = "float"
-    producer: Node | None = None
+    producer: Node | None = field(default=None, repr=False)
     name: str = ""
 
     @property
@@ -91,7 +91,7 @@ class Node:
     args: Args
     inputs: tuple[Value, ...]
     output: Value
-    tree: Tree | None
+    tree: Tree | None = field(repr=False)
     keyed: bool = True
     order: int = 0
     tensors: dict[str, Tensor] = field(default_factory=dict)
@@ -111,7 +111,7 @@ class Region:
     """
 
     name: str
-    tree: Tree
+    tree: Tree = field(repr=False)
     first: int
     last: int
     input: Value | None

@@ -132,7 +132,7 @@ class Network:
 
     name: str
     parameters: Mapping[str, Any]
-    body: tuple[Tree, ...]
+    body: tuple[Tree, ...] = field(repr=False)
     frame: Frame
     file: syntax.File | None = field(default=None, repr=False)
     blocks: Mapping[str, syntax.Block] = field(default_factory=dict, repr=False)
