@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from .certifying import certified, learning, require_certificate
 from .clock import Clock
 from .folders import new_fields, write_companions
 from .hashing import Hashing
-from .opening import open_fitting
+from .opening import check_written, open_fitting
 from .outputs import Outputs, check_container, check_spec_is_ours, outputs_for
 from .planning import given, planned
 from .proving import Extent, check_extent, numerical_check
@@ -59,6 +59,8 @@ def apply(
         VerificationFailed: the grown network is not what the plan promised; nothing was published.
         FptError: a fault of the spec, the directives, the checkpoint, the probe or a path.
     """
+    from ..checkpoint import check_values
+
     check_extent(verify)
     clock = Clock()
     source_path = Path(checkpoint)
@@ -71,8 +73,11 @@ def apply(
         if saved is not None:
             saved.check_spec(read)
     with clock("read"):
-        source = open_fitting(source_path, read, saved)
-    with source:
+        source = open_fitting(source_path, read, saved, values=False)
+    with source, Hashing() as hashing:
+        old_digest = hashing.start(source)  # From here on, beside all that follows.
+        with clock("read"):
+            check_values(source, read.graph.tensors)
         with clock("plan"):
             data = given(spec, model, grow, settings, calibrate)
             made = planned(read, source, seed=seed, given=data, statistics=measured(read, source, calibrate))
@@ -96,7 +101,7 @@ def apply(
         others = (probe, plan, model, calibrate)
         inputs = [source_path, *read.files, *(Path(path) for path in others if path is not None)]
         return _publish(
-            made, read, source, outputs, inputs,
+            made, read, source, old_digest, outputs, inputs,
             probe=probe, extent=verify, calibrate=calibrate, force=force, progress=progress, clock=clock,
         )  # fmt: skip
 
@@ -105,6 +110,7 @@ def _publish(
     made: PlanResult,
     read: Spec,
     source: Checkpoint,
+    old_digest: Future[str],
     outputs: Outputs,
     inputs: Sequence[Path],
     *,
@@ -134,8 +140,7 @@ def _publish(
         text = respell(replace(read.document, checkpoint=rules), read.network, made.plan.network, fields)
     names = (outputs.checkpoint, outputs.spec, outputs.receipt)
     publication = FolderPublication if folder else Publication
-    with publication(names, inputs=inputs, force=force) as files, Hashing() as of_source:
-        old_digest = of_source.start(source)
+    with publication(names, inputs=inputs, force=force) as files:
         check_spec_is_ours(outputs)
         written = {name: files.partial(name) for name in names}
         with clock("write"):
@@ -147,12 +152,14 @@ def _publish(
             written[outputs.spec].write_text(text, encoding="utf-8", newline="\n")
         with clock("verify"):
             grown = read_spec(written[outputs.spec], checkpoint=written[outputs.checkpoint] if folder else None)
-            result = open_fitting(written[outputs.checkpoint], grown)
-        with result, Hashing() as of_result, ThreadPoolExecutor(1) as disk:
+            result = open_fitting(written[outputs.checkpoint], grown, values=False)
+        with result, Hashing() as hashing, ThreadPoolExecutor(1) as disk:
             # The disk is idle while the files are read from memory.
             synced = disk.submit(sync_tree if folder else _sync, written[outputs.checkpoint])
-            new_digest = of_result.start(result, like=source)
+            new_digest = hashing.start(result, like=source)
             document = {**made.document, "kind": "apply", "outputs": outputs.to_json(), "verification": None}
+            with clock("verify"):
+                check_written(result, made.plan)
             with clock("certify"):
                 certificate = certified(made, grown, source, result)
             document["certificate"] = certificate.to_json()

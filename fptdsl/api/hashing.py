@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Hashing:
     """A thread that hashes one checkpoint after the other; it ends before the ``with`` block does.
 
-    When the block is left by an exception, the thread gives up.
+    What it has not worked out when the block is left, it gives up.
     """
 
     def __init__(self) -> None:
@@ -27,8 +27,7 @@ class Hashing:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is not None:
-            self._stop.set()
+        self._stop.set()
         self._pool.shutdown(cancel_futures=True)
 
     def start(self, checkpoint: Checkpoint, like: Checkpoint | None = None) -> Future[str]:

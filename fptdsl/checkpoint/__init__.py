@@ -4,7 +4,7 @@ torch is imported only when a file that torch wrote is opened or written.
 """
 
 from .checkpoint import Checkpoint, digest_file
-from .fitting import hold_against
+from .fitting import check_values, hold_against
 from .folder import FolderCheckpoint
 from .folder_transaction import FolderPublication, sync_tree
 from .in_force import rules_in_force
@@ -21,6 +21,7 @@ __all__ = [
     "NewTensor",
     "Publication",
     "check_outputs",
+    "check_values",
     "digest_file",
     "dtype_for",
     "hold_against",

@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import zip_longest
 from pathlib import Path
 from threading import Event
 from types import TracebackType
@@ -19,6 +18,7 @@ from ..diagnostics import Diagnostic
 from .contents import Container
 from .dtypes import RAW
 from .keys import KeyName
+from .same_files import Stopped
 from .state import State
 from .storage import CHUNK, Array, Bytes, Entry
 
@@ -160,23 +160,12 @@ class Checkpoint:
         return self.state.tensors[self.names[name].raw]
 
 
-class Stopped(Exception):
-    """Work in another thread was given up, for its result is not wanted any more."""
-
-
 def digest_of(descriptor: int, stop: Event | None = None) -> str:
     """SHA-256 of an open file from its start, in hexadecimal."""
     total = hashlib.sha256()
     for piece in _pieces(descriptor, stop):
         total.update(piece.data)
     return total.hexdigest()
-
-
-def same_bytes(left: int, right: int, stop: Event | None = None) -> bool:
-    """Whether two open files are equal byte by byte."""
-    if os.fstat(left).st_size != os.fstat(right).st_size:
-        return False
-    return all(np.array_equal(one, other) for one, other in zip_longest(_pieces(left, stop), _pieces(right)))
 
 
 def _pieces(descriptor: int, stop: Event | None = None) -> Iterator[Bytes]:

@@ -19,11 +19,11 @@ LISTED = 20
 def hold_against(checkpoint: Checkpoint, graph: Graph, *, values: bool = True) -> tuple[Diagnostic, ...]:
     """Check that ``checkpoint`` holds what the spec describes and nothing else; returns warnings.
 
-    Optional tensors (``num_batches_tracked``) may be missing.  The values are read once, in pieces, to
-    find NaN, infinity and wrong checksums; only when names, shapes and types are right, and with ``values``.
+    Optional tensors (``num_batches_tracked``) may be missing.  With ``values`` they are checked too
+    (:func:`check_values`), when names, shapes and types are right.
 
-    Raises ``FptError`` with all the faults: F440 missing, F441 unexpected, F442 shape, F443 type, F444 not
-    finite, F445 not a plain array, F410 checksum.
+    Raises ``FptError`` with all the faults: F440 missing, F441 unexpected, F442 shape, F443 type, F445 not a
+    plain array, and what :func:`check_values` raises.
     """
     found = Diagnostics()
     _add(found, "tensors are missing", missing(checkpoint, graph))
@@ -33,9 +33,18 @@ def hold_against(checkpoint: Checkpoint, graph: Graph, *, values: bool = True) -
     _add(found, "tensors have a type that cannot be grown", (_type_fault(checkpoint, graph, t) for _, t in both))
     _raise(found)
     if values:
-        _add(found, "tensors have bad values", (bad_values(checkpoint, name) for name, _ in both))
-        _raise(found)
+        check_values(checkpoint, graph.tensors)
     return tuple(_shared(checkpoint, graph))
+
+
+def check_values(checkpoint: Checkpoint, names: Iterable[str]) -> None:
+    """Read the values of the tensors ``names`` once, in pieces; names that the checkpoint lacks are passed over.
+
+    Raises ``FptError`` with all the faults: F444 NaN or infinity, F410 a wrong checksum.
+    """
+    found = Diagnostics()
+    _add(found, "tensors have bad values", (bad_values(checkpoint, name) for name in names if name in checkpoint))
+    _raise(found)
 
 
 def _add(found: Diagnostics, what: str, faults: Iterable[Diagnostic | None]) -> None:

@@ -13,9 +13,10 @@ from typing import Any
 
 from ..diagnostics import Diagnostic, Diagnostics, FptError
 from ..language import syntax
-from .checkpoint import Checkpoint, digest_of, same_bytes
+from .checkpoint import Checkpoint, digest_of
 from .contents import Contents, read_contents
 from .named import name_entries
+from .same_files import Comparisons
 from .shard_index import Layout, find_layout
 from .state import State
 from .storage import Entry
@@ -35,6 +36,8 @@ class FolderCheckpoint(Checkpoint):
     """Raw key -> name of the file that holds it."""
     digests: dict[str, str] = field(default_factory=dict, repr=False)
     """SHA-256 of the weights files by name, where it has been worked out."""
+    compared: Comparisons = field(default_factory=Comparisons, repr=False)
+    """Which of the files are those of another folder."""
 
     def close(self) -> None:
         for contents in self.files.values():
@@ -45,14 +48,30 @@ class FolderCheckpoint(Checkpoint):
 
         A file that is, byte by byte, one whose digest is known need not be hashed: comparing is five times faster.
         """
-        for name, contents in sorted(self.files.items()):
-            other = like.files.get(name) if isinstance(like, FolderCheckpoint) else None
-            known = like.digests.get(name) if isinstance(like, FolderCheckpoint) else None
-            if other is None or known is None or not same_bytes(contents.descriptor, other.descriptor, stop):
-                known = digest_of(contents.descriptor, stop)
-            self.digests[name] = known
-        lines = [f"{digest}  {name}\n" for name, digest in self.digests.items()]
+        known = like.digests if isinstance(like, FolderCheckpoint) else {}
+        # What has to be hashed comes first: meanwhile another thread may be comparing the rest.
+        for name in sorted(self.files, key=lambda name: (name in known, name)):
+            digest = known.get(name)
+            if digest is None or like is None or not self._same_file(name, like, stop):
+                digest = digest_of(self.files[name].descriptor, stop)
+            self.digests[name] = digest
+        lines = [f"{self.digests[name]}  {name}\n" for name in sorted(self.files)]
         return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    def _same_file(self, name: str, other: Checkpoint, stop: Event | None = None) -> bool:
+        """Whether a weights file is that of another folder, byte by byte; asked twice, it is read once."""
+        twin = other.files.get(name) if isinstance(other, FolderCheckpoint) else None
+        return twin is not None and self.compared.same(self.files[name].descriptor, twin.descriptor, stop)
+
+    def in_same_file(self, name: str, other: Checkpoint, source: str) -> bool:
+        """Whether a tensor lies in a file that is that of ``other``, and is called there what ``source`` is called.
+
+        Then both are equal bit by bit.  Raises nothing; False says only that they have to be compared.
+        """
+        if not isinstance(other, FolderCheckpoint) or name not in self.names or source not in other.names:
+            return False
+        key = self.names[name].raw
+        return key == other.names[source].raw and self._same_file(self.home[key], other)
 
     def part(self, file: str) -> Checkpoint:
         """What one weights file holds of the checkpoint; it is closed with the folder, not by itself."""

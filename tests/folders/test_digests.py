@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
+from time import sleep
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
+from fptdsl.checkpoint import FolderCheckpoint, open_checkpoint, same_files
 from fptdsl.checkpoint import folder as module
-from fptdsl.checkpoint import open_checkpoint
-from fptdsl.checkpoint.checkpoint import Stopped, same_bytes
+from fptdsl.checkpoint.same_files import Stopped, same_bytes
 
 
 def shards(folder: Path, *values: float) -> Path:
@@ -77,3 +79,36 @@ def test_one_byte_at_the_end_counts(tmp_path: Path) -> None:
     finally:
         for descriptor in descriptors:
             os.close(descriptor)
+
+
+def test_a_file_is_compared_once_whoever_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = []
+
+    def slow(left: int, right: int, stop: Event | None = None) -> bool:
+        pairs.append((left, right))
+        sleep(0.05)  # Long enough for the other thread to ask.
+        return same_bytes(left, right, stop)
+
+    monkeypatch.setattr(same_files, "same_bytes", slow)
+    old, new = shards(tmp_path / "old", 1.0, 2.0, 3.0), shards(tmp_path / "new", 1.0, 2.5, 3.0)
+    with open_checkpoint(old) as before, open_checkpoint(new) as after:
+        assert isinstance(after, FolderCheckpoint)
+        before.digest()
+        with ThreadPoolExecutor(1) as pool:
+            digest = pool.submit(after.digest, None, before)
+            same = [after.in_same_file(f"t{number}", before, f"t{number}") for number in (3, 2, 1)]
+        assert same == [True, False, True]
+        assert digest.result() == listed(new)
+        assert not after.in_same_file("t1", before, "t3")  # another tensor
+    assert len(pairs) == 3
+
+
+def test_what_the_first_thread_meets_the_others_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(left: int, right: int, stop: Event | None = None) -> bool:
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(same_files, "same_bytes", broken)
+    compared = same_files.Comparisons()
+    for _ in range(2):
+        with pytest.raises(OSError, match="gone"):
+            compared.same(1, 2)
