@@ -72,7 +72,7 @@ def _plan(
         return TensorPlan(name, "grow", old_key, old_shape, tensor.shape, tensor.buffer, recipe, parts_of(recipe, maps))
     assert start is not None, name
     recipe = _added(start, axes, before, tensor)
-    if not start[1]:
+    if not start[1] and not _cancels(recipe, before, tables):
         recipe = _rescaled(name, recipe, before, tables)
     _agree(name, recipe, maps, tensor)
     return TensorPlan(name, "add", None, None, tensor.shape, tensor.buffer, recipe, parts_of(recipe, maps))
@@ -84,6 +84,12 @@ def _added(start: tuple[Start, bool], axes: tuple[Axis, ...], before: Tensor, te
         plain = tuple(Leaf(None, n) for n in tensor.shape)
         return Recipe(replace(value, shape=tensor.shape), plain, before.roles, before.init)
     return Recipe(value, axes, before.roles, before.init)
+
+
+def _cancels(recipe: Recipe, before: Tensor, tables: Mapping[Space, Table]) -> bool:
+    """Whether a new kernel reads units that cancel: of any size, and a factor would round what adds up to zero."""
+    read = {space for axis, role in zip(before.axes, before.roles) if role == "reads" for space in spaces(axis)}
+    return isinstance(recipe.start, Fresh) and any(tables[s].reader == "pair" for s in read if s in tables)
 
 
 def _rescaled(name: str, recipe: Recipe, before: Tensor, tables: Mapping[Space, Table]) -> Recipe:
