@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ..architecture.graph import Event, Graph, Role, Tensor
 from ..architecture.terms import Prod, Space, Term, resolve, spaces
 from .distribute import Sizes
 from .leaks import leaks, products
+from .normed import Normed
+from .normed import analyse as analyse_norms
+from .stream import NoRescale, Stream
+from .stream import analyse as analyse_stream
 
 
 @dataclass
@@ -43,6 +48,28 @@ class Facts:
     def first_pointwise(self, names: frozenset[str]) -> Event | None:
         """The first activation of one of these names that the units go through."""
         return next((event for event in self.events if event.kind == "pointwise" and event.detail in names), None)
+
+    @cached_property
+    def stream(self) -> Stream | NoRescale:
+        """The residual stream that the units are, or why they are none that can be rescaled."""
+        try:
+            return analyse_stream(self._graph, self.space)
+        except NoRescale as reason:
+            return reason.with_traceback(None)
+
+    @cached_property
+    def normed(self) -> Normed | NoRescale:
+        """The norms that see the units together while they are used one by one, or why there are none."""
+        try:
+            return analyse_norms(self._graph, self.space)
+        except NoRescale as reason:
+            return reason.with_traceback(None)
+
+    @property
+    def _graph(self) -> Graph:
+        if self.graph is None:
+            raise NoRescale("nothing is known of the way that these units take")
+        return self.graph
 
     @property
     def readers(self) -> bool:

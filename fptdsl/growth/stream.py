@@ -69,15 +69,6 @@ def analyse(graph: Graph, space: Space) -> Stream:
     return _Analysis(graph, space).run()
 
 
-def can_rescale(graph: Graph, space: Space) -> bool:
-    """Whether the construction applies."""
-    try:
-        analyse(graph, space)
-    except NoRescale:
-        return False
-    return True
-
-
 class _Analysis:
     def __init__(self, graph: Graph, space: Space) -> None:
         self.graph, self.space = graph, space

@@ -9,11 +9,10 @@ from typing import Any, ClassVar
 
 from ..facts import Facts
 from ..normed import Normed
-from ..normed import analyse as analyse_normed
 from ..plan import Exactness
 from ..random import Stream
 from ..recipe import Table
-from ..stream import NoRescale, can_rescale
+from ..stream import Stream as Rescaled
 
 Options = Mapping[str, Any]
 
@@ -88,7 +87,7 @@ def illegal_for_new_classes(facts: Facts) -> Illegal | None:
 def _way_out(facts: Facts) -> str:
     """Methods that keep a mean over the units."""
     any_size = ""
-    if facts.graph is not None and can_rescale(facts.graph, facts.space):
+    if isinstance(facts.stream, Rescaled):
         any_size = ", `rescale` at any size"
     elif isinstance(scaled_copies(facts), Normed):
         any_size = ", `rescale(copies=true)` at any size"
@@ -97,15 +96,12 @@ def _way_out(facts: Facts) -> str:
 
 def scaled_copies(facts: Facts) -> Normed | Illegal:
     """What RMSNorms over the units need of scaled copies of them, which are copies behind the norms (N-5)."""
-    if facts.graph is None:
-        return Illegal("nothing is known of the norms over these units")
     event = facts.first(*UNSUMMED, "groups")
     if event is not None:
         return Illegal(f"{UNSUMMED.get(event.kind, 'groups of these units are normalised')} at `{event.where}`")
-    try:
-        found = analyse_normed(facts.graph, facts.space)
-    except NoRescale as reason:
-        return Illegal(str(reason), reason.hint)
+    found = facts.normed
+    if not isinstance(found, Normed):
+        return Illegal(str(found), found.hint)
     if not facts.readers and not facts.grouped:
         return Illegal("no layer reads these units through a kernel, so copies cannot share a weight")
     return found

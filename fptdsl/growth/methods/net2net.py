@@ -15,7 +15,8 @@ from ..normed import Normed
 from ..plan import Exactness
 from ..random import Stream
 from ..recipe import Table
-from ..stream import can_rescale, tied_norms
+from ..stream import Stream as Rescaled
+from ..stream import tied_norms
 from .base import UNSUMMED, Illegal, Method, Options, scaled_copies
 
 
@@ -98,7 +99,7 @@ class Net2Net(Method):
 
 def _scaled(facts: Facts) -> str:
     """The way out where norms keep scaled copies of any number (N-5, N-6)."""
-    if facts.graph is not None and can_rescale(facts.graph, facts.space):
+    if isinstance(facts.stream, Rescaled):
         return ", or use `rescale(copies=true)`, which scales the copies of a residual stream"
     normed = isinstance(scaled_copies(facts), Normed)
     return ", or use `rescale(copies=true)`, which scales what the norm reads of the copies" if normed else ""

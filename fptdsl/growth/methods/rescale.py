@@ -18,7 +18,6 @@ from ..normed import Normed
 from ..plan import Exactness
 from ..random import Stream
 from ..recipe import Table
-from ..stream import NoRescale, analyse
 from ..stream import Stream as Rescaled
 from .base import Illegal, Method, Options, donors, numbers, scaled_copies
 
@@ -38,7 +37,7 @@ class Rescale(Method):
     tried = ({}, {"copies": True})
 
     def illegal(self, facts: Facts, new: int, options: Options) -> Illegal | None:
-        if facts.graph is None or facts.first("mean") is None:
+        if facts.first("mean") is None:
             return Illegal("no layer norm or RMSNorm stands over these units")
         found = _found(facts)
         if isinstance(found, Normed) and not options.get("copies"):
@@ -101,13 +100,12 @@ COPIES = "use `rescale(copies=true)`"
 
 def _found(facts: Facts) -> Rescaled | Normed | Illegal:
     """A stream and how to rescale it, or units that norms see together and that are used one by one behind them."""
-    assert facts.graph is not None
-    try:
-        return analyse(facts.graph, facts.space)
-    except NoRescale as reason:
-        found = scaled_copies(facts)
-        is_stream = "add" in facts.ops
-        return Illegal(str(reason), reason.hint) if is_stream and isinstance(found, Illegal) else found
+    stream = facts.stream
+    if isinstance(stream, Rescaled):
+        return stream
+    copies = scaled_copies(facts)
+    added = "add" in facts.ops
+    return Illegal(str(stream), stream.hint) if added and isinstance(copies, Illegal) else copies
 
 
 def _kind(facts: Facts) -> str:
