@@ -40,6 +40,14 @@ FORMS = (
         "K-1",
     ),
     (
+        "`enlarge PATH kv_heads to N`",
+        "attention whose query heads share keys and values",
+        "exact; eval-only with dropout of keys or values",
+        "N is a multiple of the old number and divides the query heads; nothing else reads the keys and values",
+        "all learn from the first step, and copies part, as each serves other query heads",
+        "T-4",
+    ),
+    (
         "`branch PATH into N`",
         "a layer with a kernel",
         "exact",

@@ -67,8 +67,10 @@ class _Ties:
     def __init__(self, graph: Graph, network: Network, places: list[Site], widths: Widths) -> None:
         self.places, self.widths, self.sizes = places, widths, widths.sizes
         self.named = {resolve(site.term) for site in places}
-        self.old: Mapping[str, Any] = network.frame.values
-        self.values: dict[str, Any] = dict(network.frame.values)
+        before = network.frame.values
+        self.old: Mapping[str, Any] = {**before, **{n: each.value for n, each in stated_values(places, before).items()}}
+        """Before widening: heads of keys and values may be copied by then."""
+        self.values: dict[str, Any] = dict(self.old)
         self.inner = {leaf for node in graph.nodes if node.op == "split_heads" for leaf in spaces(node.output.axes[-1])}
         """Units of one head: not what grows when heads may."""
         self.cause: Request | None = None

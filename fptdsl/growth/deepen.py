@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -32,6 +32,10 @@ class Unit:
     target: str
     nodes: tuple[Tree, ...]
     residual: bool
+
+    def among(self, replaced: Mapping[int, Tree]) -> Unit:
+        """The unit in a tree where other nodes are in the places of some (by id)."""
+        return replace(self, nodes=tuple(replaced.get(id(node), node) for node in self.nodes))
 
 
 @dataclass

@@ -76,10 +76,19 @@ def set_arguments(network: Network, changes: Mapping[int, Mapping[str, Any]]) ->
     )
 
 
-def replace_nodes(network: Network, changed: Mapping[int, Tree]) -> Network:
-    """The network with other nodes in the places of some (by id)."""
+def replace_nodes(network: Network, changed: Mapping[int, Tree], made: dict[int, Tree] | None = None) -> Network:
+    """The network with other nodes in the places of some (by id).
+
+    ``made`` takes the new nodes by the ids of the old ones, those around the changed ones included.
+    """
 
     def visit(node: Tree) -> Tree:
+        new = visited(node)
+        if made is not None and new is not node:
+            made[id(node)] = new
+        return new
+
+    def visited(node: Tree) -> Tree:
         if id(node) in changed:
             return changed[id(node)]
         if not isinstance(node, Scope):

@@ -16,7 +16,7 @@ from .grid import Float64, Raw, is_floating, store, widen_raw
 from .law import split_reader
 from .plan import Plan, TensorPlan
 from .random import Stream, symmetric
-from .recipe import Constant, Recipe, Solve, SolveGroups, Source
+from .recipe import Constant, Gathered, Recipe, Solve, SolveGroups, Source
 from .source import CACHED, CHUNK_BYTES, Weights, deviation
 from .starts import solved, start_rows
 from .stored_rows import copied_rows, span, stored_rows
@@ -241,9 +241,8 @@ class Evaluator:
         copies = source >= 0
         deviation = self._deviation(recipe) if has_random(maps, roles) else 0.0
         if copies.any():
-            grown[copies] = self._widened(
-                tensor, maps, roles, source[copies], needed[copies], old_rows, deviation, dtype
-            )
+            numbers = _first_alike(recipe, first, needed[copies])
+            grown[copies] = self._widened(tensor, maps, roles, source[copies], numbers, old_rows, deviation, dtype)
         if not copies.all():
             new = ~copies
 
@@ -344,3 +343,17 @@ class Evaluator:
         if name not in self._deviations:
             self._deviations[name] = deviation(self.source, name)
         return self._deviations[name]
+
+
+def _first_alike(recipe: Recipe, first: AxisMap, positions: Ints) -> Ints:
+    """The positions whose random numbers those at ``positions`` get: of copies that the start has, the first one's."""
+    start = recipe.start
+    place = 1 if recipe.roles[0] == "reads" else 0
+    if not isinstance(start, Gathered) or start.axis != place:
+        return positions
+    old = np.concatenate([np.arange(begin, behind) for begin, behind in start.ranges])
+    _, earliest, inverse = np.unique(old, return_index=True, return_inverse=True)
+    where = np.full(first.old, -1, dtype=np.int64)
+    copies = np.flatnonzero(first.source >= 0)[::-1]
+    where[first.source[copies]] = copies
+    return np.asarray(where[earliest[inverse[first.source[positions]]]])

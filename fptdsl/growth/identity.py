@@ -93,6 +93,8 @@ class Surroundings:
     statistics: Statistics | None = None
     known: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """The shapes of all old tensors, by key."""
+    rewritten: Mapping[str, Start] = field(default_factory=dict)
+    """What old tensors in a new form start from, by key."""
 
 
 class Solver:

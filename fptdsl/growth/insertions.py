@@ -16,7 +16,7 @@ from .facts import Facts, gather
 from .identity import Identity, NoIdentity, Statistics, Surroundings, part_of
 from .part import Part
 from .plan import Exactness
-from .recipe import Constant, Source, Start
+from .recipe import Constant, Gathered, Source, Start
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,12 +38,22 @@ class Inserted:
 
 
 def solve_identities(
-    units: list[Unit], old: Graph, middle: Graph, statistics: Statistics | None, diagnostics: Diagnostics
+    units: list[Unit],
+    old: Graph,
+    middle: Graph,
+    statistics: Statistics | None,
+    diagnostics: Diagnostics,
+    rewritten: Mapping[str, Start] | None = None,
 ) -> list[Inserted]:
-    """Starts for every inserted unit; a fault where it cannot be the identity."""
+    """Starts for every inserted unit; a fault where it cannot be the identity.
+
+    ``rewritten``: what tensors of old layers in a new form start from, by their names in ``middle``.
+    """
     if not units:
         return []
-    around = Surroundings({}, old_names(middle), _old_values(old, middle), statistics, _shapes(old))
+    keys = old_names(middle)
+    forms = {keys[name]: start for name, start in (rewritten or {}).items() if name in keys}
+    around = Surroundings({}, keys, _old_values(old, middle), statistics, _shapes(old), forms)
     facts = gather(middle)
     inserted: list[Inserted] = []
     faults: set[tuple[str, str]] = set()
@@ -120,7 +130,7 @@ def _solve(unit: Unit, middle: Graph, around: Surroundings, facts: Mapping[Space
                 starts[tensor.name] = part.copy(node, suffix) if copied else part.free(node, suffix)
             paired = tensor.init == "kernel" and any(s in twins for axis in tensor.axes for s in spaces(axis))
             start = starts[tensor.name]
-            settled = (free and not isinstance(start, Source)) or isinstance(start, Constant)
+            settled = (free and not isinstance(start, (Source, Gathered))) or isinstance(start, Constant)
             settled |= method.kinds == "baseline"
             if settled and not paired:
                 final.add(tensor.name)

@@ -24,3 +24,5 @@ class Edit:
     exactness: Exactness = "exact"
     advice: tuple[str, ...] = ()
     method: str = "netmorph"
+    replaces: tuple[str, ...] = ()
+    """The old layers that ``layers`` stand for, by name; empty: ``target``."""

@@ -9,7 +9,7 @@ from ..architecture.graph import Graph, Node, Tensor, Value, key_of
 from ..architecture.terms import Space
 from .facts import Facts
 from .identity import Identity, NoIdentity, Solver, Surroundings
-from .recipe import Constant, Fresh, Source, Start
+from .recipe import Constant, Fresh, Gathered, Source, Start
 from .vanish import PairSolver
 
 DEFAULTS = {"scale": 1.0, "variance": 1.0, "slope": 0.25}
@@ -60,6 +60,9 @@ class Part:
         if tensor.init == "count":
             return free_start(tensor)
         like = key_of(node.tree.like, suffix) if node.tree is not None and node.tree.like else None
+        rewritten = self.around.rewritten.get(like or "")
+        if isinstance(rewritten, Gathered) and rewritten.shape == tensor.shape:
+            return rewritten
         if like is None or self.around.known.get(like) != tensor.shape:
             raise NoIdentity(
                 f"`{tensor.name}` has no counterpart of its shape that it could be a copy of", "leave `copies=true` out"

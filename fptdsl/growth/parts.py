@@ -19,6 +19,7 @@ from .recipe import (
     Embed,
     Extended,
     Fresh,
+    Gathered,
     IdentityNorm,
     IdentityShare,
     Recipe,
@@ -37,7 +38,9 @@ MULTIPLIED = ", multiplied"
 def parts_of(recipe: Recipe, maps: Maps) -> tuple[Part, ...]:
     """Ranges of every axis that grows, and the start of an added tensor."""
     parts: list[Part] = []
-    if not isinstance(recipe.start, Source):
+    if isinstance(recipe.start, Gathered) and maps(recipe.axes[recipe.start.axis]).plain:
+        parts.extend(_gathered(recipe.start))
+    elif not isinstance(recipe.start, Source):
         rows = maps(recipe.axes[0]).new if recipe.axes else 1
         parts.append(Part(0, 0, rows, _start(recipe)))
     for axis, term in enumerate(recipe.axes):
@@ -59,6 +62,8 @@ def _start(recipe: Recipe) -> str:
         return "identity norm"
     if isinstance(start, Extended):
         return "old, fresh rows behind"
+    if isinstance(start, Gathered):
+        return "old and copies"
     if isinstance(start, Embed):
         return "old, zeros around"
     if isinstance(start, Cycle):
@@ -70,6 +75,15 @@ def _start(recipe: Recipe) -> str:
     if isinstance(start, Share):
         return f"share {start.index + 1} of {start.count}"
     return OLD
+
+
+def _gathered(start: Gathered) -> list[Part]:
+    """What comes for the first time is old, the rest copies."""
+    places = np.concatenate([np.arange(first, behind) for first, behind in start.ranges])
+    again = np.ones(len(places), dtype=bool)
+    again[np.unique(places, return_index=True)[1]] = False
+    edges = [0, *(np.flatnonzero(np.diff(again)) + 1).tolist(), len(places)]
+    return [Part(start.axis, first, behind, COPY if again[first] else OLD) for first, behind in pairwise(edges)]
 
 
 def _ranges(axis: int, here: AxisMap, role: str, recipe: Recipe) -> list[Part]:

@@ -79,6 +79,7 @@ def reshape_layers(draft: Draft) -> None:
     tables = [request for request in draft.requests.widen if appends_rows(request, draft.graph)]
     requests = [*draft.requests.enlarge, *draft.requests.branch, *factorised, *tables]
     draft.reshaped = reshape(draft.deepened.network, draft.graph, requests, draft.diagnostics)
+    draft.deepened.units = [unit.among(draft.reshaped.replaced) for unit in draft.deepened.units]
     faults = Faults()
     check_keys(draft.reshaped.network.body, faults)
     faults.check()
@@ -110,9 +111,11 @@ def _lowered(draft: Draft, network: Network) -> Graph:
 
 def start_as_identity(draft: Draft) -> None:
     assert draft.deepened is not None
+    assert draft.reshaped is not None
     assert draft.middle is not None
+    starts = draft.reshaped.starts(draft.middle)
     draft.inserted = solve_identities(
-        draft.deepened.units, draft.graph, draft.middle, draft.statistics, draft.diagnostics
+        draft.deepened.units, draft.graph, draft.middle, draft.statistics, draft.diagnostics, starts
     )
     check_mirrors(draft.inserted, draft.middle, draft.diagnostics)
     check_read(draft.inserted, draft.middle, draft.diagnostics)

@@ -161,6 +161,17 @@ class Extended:
 
 
 @dataclass(frozen=True)
+class Gathered:
+    """Ranges of an axis of the old tensor, one after the other; those of copies come again (T-4)."""
+
+    name: str
+    shape: tuple[int, ...]
+    axis: int
+    ranges: tuple[tuple[int, int], ...]
+    """Each with the position behind its last."""
+
+
+@dataclass(frozen=True)
 class Share:
     """One of ``count`` equal shares of an old tensor, which add up to it on the file's grid (D-12, S-1)."""
 
@@ -229,7 +240,19 @@ class SolveGroups:
 
 
 Start = Union[
-    Source, Constant, Cycle, Dirac, Fresh, IdentityNorm, IdentityShare, Embed, Extended, Share, Solve, SolveGroups
+    Source,
+    Constant,
+    Cycle,
+    Dirac,
+    Fresh,
+    IdentityNorm,
+    IdentityShare,
+    Embed,
+    Extended,
+    Gathered,
+    Share,
+    Solve,
+    SolveGroups,
 ]
 
 

@@ -1,12 +1,13 @@
 """``enlarge``, ``branch`` and factorisation: old layers that get another form (Network Morphism, K-1, D-12, D-10).
 
 All are edits of the tree with new starts for tensors that were there before: a kernel in the middle of a
-larger one, equal shares of a layer (``branches.py``), two factors, or a table with more rows (``table_rows.py``).
+larger one, equal shares of a layer (``branches.py``), two factors, a table with more rows (``table_rows.py``), or
+heads of keys and values several times in a row (``replicate.py``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -24,6 +25,7 @@ from .edit_tree import Insertions, Keys, insert, parents, replace_nodes
 from .new_form import Edit
 from .recipe import Embed, Source, Start
 from .refusal import Refused
+from .replicate import edits, replicates
 from .requests import Request
 from .table_rows import append_rows
 
@@ -32,6 +34,8 @@ from .table_rows import append_rows
 class Reshaped:
     network: Network
     edits: tuple[Edit, ...]
+    replaced: Mapping[int, Tree]
+    """New nodes by the ids of those that they are in the places of."""
 
     def starts(self, graph: Graph) -> dict[str, Start]:
         """Starts by the names of the tensors of the edited network's graph."""
@@ -61,29 +65,40 @@ def reshape(network: Network, old: Graph, requests: Sequence[Request], diagnosti
     before: dict[int, list[Tree]] = {}
     shortcuts: dict[int, list[Tree]] = {}
     keys = Keys(network)
-    edits: list[Edit] = []
+    made: list[Edit] = []
     for request in requests:
         for target in request.targets:
             node = by_old.get(target)
             twice = Refused("F305", f"`{target}` cannot get two new forms at once", "keep one of the two lines")
             try:
+                directive = request.directive
+                if isinstance(directive, syntax.Enlarge) and replicates(directive, old, target):
+                    for layers, edit in edits(request, directive, target, old, network):
+                        if any(edit.request is other.request and edit.replaces == other.replaces for other in made):
+                            continue  # two names for the same heads
+                        if layers.keys() & changed.keys():
+                            raise twice
+                        changed.update(layers)
+                        made.append(edit)
+                    continue
                 if not target:
                     raise Refused("F320", "`*` is the whole model, not a layer", "name a layer")
-                directive = request.directive
                 if isinstance(directive, syntax.Branch) and not isinstance(node, Layer):
                     for residual, instead, edit in branch_skips(request, directive, target, old, network, keys):
                         if id(residual) in shortcuts:
                             raise twice
                         shortcuts[id(residual)] = [instead]
-                        edits.append(edit)
+                        made.append(edit)
                     continue
                 if isinstance(directive, syntax.Widen):
                     assert isinstance(node, Layer)
                     if id(node) in changed:
                         raise twice
                     changed[id(node)], edit = append_rows(request, directive, target, node, old)
-                    edits.append(edit)
+                    made.append(edit)
                     continue
+                if isinstance(directive, syntax.Enlarge) and directive.size != "kernel_size":
+                    raise _no_size(directive, target)
                 if not isinstance(node, Layer) or OPERATIONS[node.op].affine != "map":
                     raise Refused(
                         "F320", f"`{target}` is not a layer with a kernel", "name a convolution or a linear layer"
@@ -103,12 +118,14 @@ def reshape(network: Network, old: Graph, requests: Sequence[Request], diagnosti
                     assert isinstance(directive, syntax.Branch)
                     tree, edit = branch_layer(request, directive, target, node, keys, network)
                 changed[id(node)] = tree
-                edits.append(edit)
+                made.append(edit)
             except Refused as refused:
                 diagnostics.add(refused.code, str(refused), request.span, hint=refused.hint)
     if before or shortcuts:
         network = insert(network, Insertions(before=before, shortcut=shortcuts))
-    return Reshaped(replace_nodes(network, changed) if changed else network, tuple(edits))
+    replaced: dict[int, Tree] = {}
+    network = replace_nodes(network, changed, replaced) if changed else network
+    return Reshaped(network, tuple(made), replaced)
 
 
 # --- enlarge ---------------------------------------------------------------------------------------
@@ -117,12 +134,8 @@ def reshape(network: Network, old: Graph, requests: Sequence[Request], diagnosti
 def _enlarge(request: Request, directive: syntax.Enlarge, target: str, layer: Layer) -> tuple[Tree, Edit]:
     """A kernel padded with zeros on all sides, and the padding of the layer with it (K-1)."""
     args = cast(Any, layer.args)
-    if directive.size != "kernel_size" or not hasattr(args, "kernel_size"):
-        raise Refused(
-            "F308",
-            f"`{target}` has no size `{directive.size}` that can be enlarged",
-            "`enlarge PATH kernel_size to K` is for convolutions",
-        )
+    if not hasattr(args, "kernel_size"):
+        raise _no_size(directive, target)
     dims = getattr(type(args), "dims", 2)
     old = per_axis(args.kernel_size, dims)
     new = per_axis(directive.to, dims)
@@ -152,6 +165,15 @@ def _enlarge(request: Request, directive: syntax.Enlarge, target: str, layer: La
 
     summary = f"kernel {_shown(old)} -> {_shown(new)}, padding with it"
     return enlarged, Edit(request, target, (enlarged,), start, summary, "zeros around the old kernel")
+
+
+def _no_size(directive: syntax.Enlarge, target: str) -> Refused:
+    return Refused(
+        "F308",
+        f"`{target}` has no size `{directive.size}` that can be enlarged",
+        "`enlarge PATH kernel_size to K` is for convolutions, `enlarge PATH kv_heads to N` for attention whose heads "
+        "share keys and values; all else is for `widen`",
+    )
 
 
 # --- factors ---------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ def named_terms(
         if single:
             for argument, term in node.sizes.items():
                 known.setdefault(argument, []).append(resolve(term))
-        for parameter, term in _parameters(node):
+        for parameter, term in parameters_of(node):
             known.setdefault(parameter, []).append(resolve(term))
     if name in known:
         return list({id(term): term for term in known[name]}.values())
@@ -35,7 +35,7 @@ def named_terms(
     return []
 
 
-def _parameters(node: Node) -> list[tuple[str, Term]]:
+def parameters_of(node: Node) -> list[tuple[str, Term]]:
     """Parameters of the enclosing blocks that a size argument is set to, alone or as a factor of a product.
 
     ``v_proj: linear(heads * v_dim)`` states the number of the heads and the size of each.

@@ -17,6 +17,7 @@ from .recipe import (
     Embed,
     Extended,
     Fresh,
+    Gathered,
     IdentityNorm,
     IdentityShare,
     Share,
@@ -46,6 +47,8 @@ def start_rows(
         return _embedded(start, _old(start.name, rows, source))
     if isinstance(start, Extended):
         return _extended(start, rows, source, stream, measure)
+    if isinstance(start, Gathered):
+        return _gathered(start, rows, source)
     if isinstance(start, Share):
         return _share(start, _old(start.name, rows, source), dtype)
     if isinstance(start, IdentityShare):
@@ -89,6 +92,14 @@ def _extended(
     if not known.all():
         values[~known] = _fresh(Fresh(start.shape, start.name), rows[~known], stream, measure)
     return values
+
+
+def _gathered(start: Gathered, rows: np.ndarray, source: Weights) -> Float64:
+    """Old rows, or columns, in their new order."""
+    places = np.concatenate([np.arange(first, behind) for first, behind in start.ranges])
+    if start.axis == 0:
+        return _old(start.name, places[rows], source)
+    return np.take(_old(start.name, rows, source), places, axis=start.axis)
 
 
 def _embedded(start: Embed, old: Float64) -> Float64:

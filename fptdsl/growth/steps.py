@@ -118,7 +118,8 @@ def _gained(edit: Edit, old: Graph, middle: Graph) -> int:
     """Parameters of the layer's new form beyond those that it had."""
     nodes = {id(node.tree): node for node in middle.nodes}
     new = [tensor for layer in edit.layers for tensor in nodes[id(layer)].tensors.values()]
-    had = [tensor for node in old.nodes if node.name == edit.target for tensor in node.tensors.values()]
+    replaced = edit.replaces or (edit.target,)
+    had = [tensor for node in old.nodes if node.name in replaced for tensor in node.tensors.values()]
     return sum(_product(t.shape) for t in new) - sum(_product(t.shape) for t in had)
 
 

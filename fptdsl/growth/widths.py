@@ -134,8 +134,8 @@ def _check_kept(demand: Demand, widths: Widths, diagnostics: Diagnostics) -> Non
     if demand.inner:
         message = (
             f"`{demand.group.name}` cannot have {demand.wanted} query heads: each new group of keys and values "
-            f"brings its own, which makes {current}; to share the old ones out among copies of their keys and "
-            "values is not supported"
+            f"brings its own, which makes {current}; `enlarge PATH kv_heads to N` shares the old ones out among copies "
+            "of their keys and values"
         )
     diagnostics.add(
         "F305",

@@ -140,7 +140,7 @@ REFUSED = [
         "F310",
         "have queries and keys that never learn",
     ),
-    ("llama", KV_ALONE, "F305", "to share the old ones out among copies of their keys and values is not supported"),
+    ("llama", KV_ALONE, "F305", "`enlarge PATH kv_heads to N` shares the old ones out among copies"),
     ("llama", "widen model.layers.0.self_attn kv_heads to 3 using netmorph(zero=in)", "F310", "would never learn"),
     ("llama", "widen model.layers.0.self_attn kv_heads to 3 using r2r(transfer=true)", "F310", "do not scale"),
     ("llama", "widen model.embed_tokens by 5 using netmorph", "F310", "a mean over these units"),

@@ -140,6 +140,14 @@ class Claim:
         return Claim(None, tuple(AxisClaim(0, axis.identities) for axis in self.axes))
 
 
+def gathered(claim: AxisClaim, ranges: Sequence[tuple[int, int]], old: int) -> AxisClaim:
+    """A claim over ranges of ``old`` positions, told in these: what comes again has the label that it had (T-4)."""
+    places = np.concatenate([np.arange(first, behind) for first, behind in ranges])
+    inside = places[np.where(claim.known, claim.labels, 0)]
+    labels = np.where(claim.known, inside, np.where(claim.labels < 0, claim.labels, claim.labels - claim.old + old))
+    return AxisClaim(old, labels, claim.scales)
+
+
 def plain(size: int) -> AxisClaim:
     return AxisClaim(size, np.arange(size))
 

@@ -17,6 +17,7 @@ from ...growth.recipe import (
     Embed,
     Extended,
     Fresh,
+    Gathered,
     IdentityNorm,
     IdentityShare,
     Recipe,
@@ -26,13 +27,14 @@ from ...growth.recipe import (
     Source,
     Start,
 )
-from .claims import AxisClaim, plain, product
+from .claims import AxisClaim, gathered, plain, product
 from .classes import axis_claim, spaces_of
 from .kernels import inputs_first
 from .reading import Floats
 
 KNOWN = (
-    Source, Constant, Cycle, Dirac, Fresh, IdentityNorm, IdentityShare, Embed, Extended, Share, Solve, SolveGroups
+    Source, Constant, Cycle, Dirac, Fresh, IdentityNorm, IdentityShare, Embed, Extended, Gathered, Share, Solve,
+    SolveGroups,
 )  # fmt: skip
 """What a recipe may start from, for the certificate to know what it should be."""
 ON_THE_GRID = ("equal", "scalar", "element")
@@ -123,14 +125,20 @@ class Guide:
         recipe = tensor.recipe
         if inputs_first(node):
             return self._transposed(node, recipe, inputs, old_size)
-        return plain(old_size) if recipe is None else self.axis(tensor.name, recipe.axes[0])
+        return plain(old_size) if recipe is None else self._units(tensor.name, recipe, 0, old_size)
+
+    def _units(self, name: str, recipe: Recipe, place: int, old_size: int) -> AxisClaim:
+        """The classes of the units on an axis; where the old ones come several times, those of the old ones."""
+        claim, start = self.axis(name, recipe.axes[place]), recipe.start
+        again = isinstance(start, Gathered) and start.axis == place
+        return gathered(claim, start.ranges, old_size) if again else claim  # type: ignore[union-attr]
 
     def _transposed(self, node: Node, recipe: Recipe | None, inputs: AxisClaim, old_size: int) -> AxisClaim:
         """Axis 1 of the kernel holds the units of one group."""
         if recipe is None:
             return plain(old_size)
-        members = self.axis(node.tensors["weight"].name, recipe.axes[1])
         groups: int = getattr(node.args, "groups", 1)
+        members = self._units(node.tensors["weight"].name, recipe, 1, old_size // groups)
         if groups == 1:
             return members
         return product([inputs if groups == inputs.new else plain(groups), members])
