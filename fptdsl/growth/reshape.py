@@ -25,7 +25,7 @@ from .edit_tree import Insertions, Keys, insert, parents, replace_nodes
 from .new_form import Edit
 from .recipe import Embed, Source, Start
 from .refusal import Refused
-from .replicate import edits, replicates
+from .replicate import Copies
 from .requests import Request
 from .table_rows import append_rows
 
@@ -64,7 +64,7 @@ def reshape(network: Network, old: Graph, requests: Sequence[Request], diagnosti
     changed: dict[int, Tree] = {}
     before: dict[int, list[Tree]] = {}
     shortcuts: dict[int, list[Tree]] = {}
-    keys = Keys(network)
+    keys, heads = Keys(network), Copies(old, network)
     made: list[Edit] = []
     for request in requests:
         for target in request.targets:
@@ -72,8 +72,8 @@ def reshape(network: Network, old: Graph, requests: Sequence[Request], diagnosti
             twice = Refused("F305", f"`{target}` cannot get two new forms at once", "keep one of the two lines")
             try:
                 directive = request.directive
-                if isinstance(directive, syntax.Enlarge) and replicates(directive, old, target):
-                    for layers, edit in edits(request, directive, target, old, network):
+                if isinstance(directive, syntax.Enlarge) and heads.asked_for(directive, target):
+                    for layers, edit in heads.edits(request, directive, target):
                         if any(edit.request is other.request and edit.replaces == other.replaces for other in made):
                             continue  # two names for the same heads
                         if layers.keys() & changed.keys():
