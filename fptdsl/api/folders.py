@@ -8,9 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..architecture.ops.refuse import REFUSED
 from ..architecture.parameters import config_field
 from ..diagnostics import Diagnostic, FptError
 from ..language import syntax
+from ..resources import shipped_spec
 
 if TYPE_CHECKING:
     from ..checkpoint import Checkpoint, FolderCheckpoint
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 SPEC = "growth.fpt"
 RECEIPT = "growth.receipt.json"
+TYPE = "model_type"
+"""The field that says which family a configuration is of; the specs that ship are named alike."""
 
 
 def find_config(document: Document, settings: Mapping[str, Any], checkpoint: str | Path | None) -> Config | None:
@@ -43,7 +47,10 @@ def find_config(document: Document, settings: Mapping[str, Any], checkpoint: str
     config = read_config(path if folder else path.parent)
     given = {*settings, *_given(document)}
     if config is not None and model.from_config:
-        check_config(model, config, given)
+        try:
+            check_config(model, config, given)
+        except FptError as fault:
+            raise _with_spec(fault, model, config) from fault
     if config is None and model.from_config and folder:
         lost = [param for param in model.params if param.default is None and param.name not in given]
         if lost:
@@ -70,9 +77,14 @@ def fields_asked(model: syntax.Model | None, config: Config | None) -> dict[str,
     return {name: field for name, field in found.items() if field is not None}
 
 
-def named_fields(fault: FptError, fields: Mapping[str, Any], config: Config) -> FptError:
-    """The fault, with the fields of the configuration that its places use told in the hints."""
-    return FptError(*(_with_fields(item, fields, config) for item in fault.diagnostics))
+def named_fields(fault: FptError, model: syntax.Model | None, config: Config) -> FptError:
+    """The fault, with the fields of the configuration that its places use told in the hints.
+
+    A reason that the spec gives itself (``refuse``) is such a place too.
+    """
+    fields = fields_asked(model, config)
+    told = FptError(*(_with_fields(item, fields, config) for item in fault.diagnostics))
+    return _with_spec(told, model, config) if any(_names_type(item) for item in fault.diagnostics) else told
 
 
 def _with_fields(item: Diagnostic, fields: Mapping[str, Any], config: Config) -> Diagnostic:
@@ -80,11 +92,32 @@ def _with_fields(item: Diagnostic, fields: Mapping[str, Any], config: Config) ->
     import re
 
     words = set(re.findall(r"\w+", item.span.text)) if item.span is not None else set()
+    if item.message.startswith(REFUSED):
+        words.update(re.findall(r"\w+", item.message))
     told = ", ".join(f"`{name}` = {json.dumps(fields[name])[:60]}" for name in fields if name in words)
     if not told:
         return item
     hint = f"in `{config.path}`: {told}"
     return replace(item, hint=f"{item.hint}; {hint}" if item.hint else hint)
+
+
+def _names_type(item: Diagnostic) -> bool:
+    return item.message.startswith(REFUSED) and TYPE in item.message
+
+
+def _with_spec(fault: FptError, model: syntax.Model | None, config: Config) -> FptError:
+    """The fault, with the spec that ships for the type of the configuration in its hints, where that is another."""
+    name = f"hf/{config.values.get(TYPE)}"
+    shipped = shipped_spec(name)
+    if shipped is None or (model is not None and model.span is not None and model.span.source.name == str(shipped)):
+        return fault
+    hint = f"the spec for its `{TYPE}` is `{name}`"
+    return FptError(*(replace(item, hint=_joined(item, hint)) for item in fault.diagnostics))
+
+
+def _joined(item: Diagnostic, hint: str) -> str:
+    """``hint`` behind what is known of the fields; what to do about a missing one is of no use then."""
+    return f"{item.hint}; {hint}" if item.hint and item.code != "F452" else hint
 
 
 def companions(source: Checkpoint) -> Companions:

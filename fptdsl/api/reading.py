@@ -64,7 +64,7 @@ def read_spec(
     except FptError as fault:
         if config is None:
             raise
-        raise named_fields(fault, fields, config) from fault
+        raise named_fields(fault, document.model, config) from fault
     return Spec(document, network, graph, config)
 
 

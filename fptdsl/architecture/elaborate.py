@@ -17,6 +17,7 @@ from .faults import Faults
 from .lower import lower_into
 from .naming import name_all, visit
 from .ops import OPERATIONS
+from .ops.refuse import Refuse
 from .parameters import block_values, model_values
 from .reading import check_text, unknown_operation
 from .tree import Broken, Environment, Frame, Input, Layer, Network, Origin, Output, Reuse, Scope, Tree
@@ -189,8 +190,8 @@ class _Elaborator:
             test = POISON
         if test is POISON:
             # Both sides are read for their faults; the first stands for the rest.
-            self.statements(statement.otherwise or (), context)
-            return (*self.statements(statement.then, context), self.broken(statement, context))
+            self.statements(_described(statement.otherwise or ()), context)
+            return (*self.statements(_described(statement.then), context), self.broken(statement, context))
         return self.statements(statement.then if test else statement.otherwise or (), context)
 
     def broken(self, statement: syntax.Stmt, context: _Context) -> Broken:
@@ -341,3 +342,8 @@ def check_keys(body: tuple[Tree, ...], faults: Faults) -> None:
             hint = "give one of them another key"
             faults.add("F220", f"there are two modules called `{name}`", span, hint=hint, notes=notes)
         first.setdefault(name, node)
+
+
+def _described(body: Sequence[syntax.Stmt]) -> list[syntax.Stmt]:
+    """Without the statements by which a spec refuses itself: whether it does cannot be told."""
+    return [each for each in body if not isinstance(each, syntax.Apply) or OPERATIONS.get(each.op) is not Refuse]

@@ -103,6 +103,7 @@ def check_config(model: syntax.Model, config: Config, given: Collection[str]) ->
     """
     found = Diagnostics()
     values = config.values
+    unasked = values.keys() - {param.name for param in model.params}
     for param in model.params:
         if param.name in given:
             continue
@@ -112,7 +113,7 @@ def check_config(model: syntax.Model, config: Config, given: Collection[str]) ->
             hint = f"ask for what is in it: {names}"
             found.add("F453", f"`{param.name}` is a table in `{config.path}`", param.span, hint=hint)
         elif param.name not in values and param.default is None:
-            hint = did_you_mean(param.name, values) or f"set it with `--set {param.name}=...`, or give it a default"
+            hint = did_you_mean(param.name, unasked) or f"set it with `--set {param.name}=...`, or give it a default"
             message = f"`{config.path}` has no `{param.name}`, which model `{model.name}` needs"
             found.add("F452", message, param.span, hint=hint)
         elif param.name in values:

@@ -14,6 +14,7 @@ from typing import Any
 from ..architecture.digest import same
 from ..architecture.elaborate import elaborate
 from ..architecture.graph import Graph
+from ..architecture.ops.refuse import REFUSED
 from ..architecture.parameters import config_field
 from ..architecture.tree import Network
 from ..diagnostics import Diagnostic, FptError
@@ -24,9 +25,6 @@ from .config_sites import sites, stated_counts, stated_values
 from .respell import model_values
 from .respell.expressions import UNKNOWN, alike, value
 from .respell.slots import Unspellable
-
-REFUSED = "`refuse`: "
-"""How a fault begins that the spec itself tells: a better reason than a difference is."""
 
 
 @dataclass(frozen=True)

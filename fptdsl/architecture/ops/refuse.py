@@ -12,6 +12,9 @@ from ..graph import Value
 from .base import Lowering, Operation, OpFault
 from .fields import fault
 
+REFUSED = "`refuse`: "
+"""How the message of such a fault begins."""
+
 
 class RefuseArgs(Args):
     """``reason``: what is not described, or what the class that loads the weights would not take."""
