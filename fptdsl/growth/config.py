@@ -21,7 +21,7 @@ from ..diagnostics import Diagnostic, FptError
 from ..language import syntax
 from ..language.document import Document
 from .config_lists import grown_lists
-from .config_sites import sites, stated_counts, stated_values
+from .config_sites import Asked, sites, stated_counts, stated_values, torn
 from .respell import model_values
 from .respell.expressions import UNKNOWN, alike, value
 from .respell.slots import Unspellable
@@ -50,7 +50,7 @@ def grown_config(
     lists = grown_lists(config, old, grown.network, path=path)
     values, difference = _fitting(document, old, grown, config, lists.values)
     if difference is not None:
-        raise _inexpressible(path, weights, difference, values)
+        raise _inexpressible(path, weights, difference, values, torn(grown, old.frame.values))
     return ConfigChange({**values, **lists.values}, lists.warnings)
 
 
@@ -70,7 +70,7 @@ def _fitting(
         if difference is None:
             return values, None
         if told is None or difference.startswith(REFUSED):
-            told = values, difference.removeprefix(REFUSED)
+            told = values, difference
     assert told is not None
     return told
 
@@ -121,14 +121,20 @@ def _difference(document: Document, config: Mapping[str, Any], grown: Network) -
         return "; ".join(item.message for item in fault.diagnostics)
 
 
-def _inexpressible(path: str, weights: str, difference: str, values: Mapping[str, Any]) -> FptError:
-    told = difference.replace("in the first", "by the configuration").replace("in the second", "in the grown network")
+def _inexpressible(
+    path: str, weights: str, difference: str, values: Mapping[str, Any], torn: tuple[str, Asked, Asked] | None
+) -> FptError:
+    """``torn`` is a field of which two layers ask different values: where there is one, a better reason."""
     nearest = ", ".join(f"{name} = {field}" for name, field in values.items())
+    told = difference.replace("in the first", "by the configuration").replace("in the second", "in the grown network")
+    told += f" (nearest: {nearest})" if nearest else ""
+    hint = "the fields of a configuration hold for all layers: grow all that one sets (`*` in the path)"
+    if difference.startswith(REFUSED):
+        told = told.removeprefix(REFUSED)
+        hint = "ask for sizes that it takes"
+    elif torn is not None:
+        name, first, other = torn
+        told = f"`{name}` would be {first.value} for `{first.node.name}` and {other.value} for `{other.node.name}`"
     message = f"`{path}` has no fields for this growth: {told}"
-    if nearest:
-        message += f" (nearest: {nearest})"
-    hint = (
-        "the fields of a configuration hold for all layers: grow them all (`*` in the path), "
-        f"or give {weights} instead of the folder, and get a checkpoint with a spec of its own"
-    )
+    hint += f", or give {weights} instead of the folder, and get a checkpoint with a spec of its own"
     return FptError(Diagnostic("F351", message, hint=hint, path=path))

@@ -49,13 +49,20 @@ def sites(graph: Graph) -> list[Site]:
 
 def stated(node: Node) -> Iterator[tuple[str, Expr, Environment]]:
     """The arguments of a layer that state sizes, as they are written, and where their names have values."""
+    for name, expr, environment in written_arguments(node):
+        if name in node.sizes:
+            yield name, expr, environment
+
+
+def written_arguments(node: Node) -> Iterator[tuple[str, Expr, Environment]]:
+    """All arguments of a layer, likewise."""
     tree = node.tree
     if not isinstance(tree, Layer) or tree.origin is None or not isinstance(tree.origin.statement, syntax.Apply):
         return
     fields = list(type(tree.args).model_fields)
     for position, argument in enumerate(tree.origin.statement.args):
         name = argument.name or (fields[position] if position < len(fields) else "")
-        if name in node.sizes:
+        if name:
             yield name, written(argument), tree.origin.environment
 
 
@@ -105,6 +112,34 @@ def stated_values(
             known = {**old, **{name: found[name].value for name in site.names & alone}}
             _take(found, site, next(iter(unknown)), known, size_of(site.term))
     return found
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The value of a parameter that the layer ``node`` asks for."""
+
+    value: int
+    node: Node
+
+
+def torn(graph: Graph, old: Mapping[str, Any]) -> tuple[str, Asked, Asked] | None:
+    """The first parameter that layers ask different values of, and two that do; where it is stated alone."""
+    lifted = _Lifted()
+    first: dict[str, Asked] = {}
+    for node in graph.nodes:
+        for argument, expr, environment in written_arguments(node):
+            names = names_in(whole := lifted(expr, environment))
+            now = size(node.sizes[argument]) if argument in node.sizes else getattr(node.args, argument)
+            if len(names) != 1 or type(now) is not int:
+                continue
+            name = next(iter(names))
+            each = _solved(whole, name, old, now)
+            if each is None:
+                continue
+            before = first.setdefault(name, Asked(each, node))
+            if before.value != each:
+                return name, before, Asked(each, node)
+    return None
 
 
 def _take(found: dict[str, Stated], site: Site, name: str, names: Mapping[str, Any], wanted: int) -> None:

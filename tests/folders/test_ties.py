@@ -81,7 +81,21 @@ REFUSED = [
     ("gpt2", "widen transformer.wte to 37", "F306", "in groups of 6", "nearest: 36 and 42"),
     ("gpt2", "widen transformer.h.*.attn heads to 6; widen transformer.wte to 30", "F306", "makes it 36", "ask for 36"),
     ("gpt2", "widen transformer.h.0.attn heads to 6", "F351", "no fields for this growth", "instead of the folder"),
-    ("llama", "widen model.embed_tokens to 37", "F351", "a multiple of num_attention_heads", "instead of the folder"),
+    ("llama", "widen model.embed_tokens to 37", "F351", "a multiple of num_attention_heads", "sizes that it takes"),
+    (
+        "llama",
+        "widen model.layers.1.mlp hidden to 64",
+        "F351",
+        "`intermediate_size` would be 48 for `model.layers.0.mlp.gate_proj` and 64 for `model.layers.1.mlp.gate_proj`",
+        "grow all that one sets",
+    ),
+    (
+        "llama",
+        "widen model.embed_tokens num_embeddings to 64",
+        "F351",
+        "`vocab_size` would be 64 for `model.embed_tokens` and 50 for `lm_head`",
+        "instead of the folder",
+    ),
     (
         "opt, norms behind",
         "widen model.decoder.embed_tokens to 36",
