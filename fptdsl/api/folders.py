@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SPEC = "growth.fpt"
 RECEIPT = "growth.receipt.json"
+ADAPTER = "adapter_config.json"
 TYPE = "model_type"
 """The field that says which family a configuration is of; the specs that ship are named alike."""
 
@@ -56,6 +57,9 @@ def find_config(document: Document, settings: Mapping[str, Any], checkpoint: str
         if lost:
             message = f"`{path}` has no config.json, and model `{model.name}` reads `{lost[0].name}` from it"
             hint = "copy or download it too, or set the values: " + f"`--set {lost[0].name}=...`"
+            if (path / ADAPTER).is_file():
+                message = f"`{path}` holds an adapter (`{ADAPTER}`), not a model"
+                hint = "merge it into its model first (`merge_and_unload` of peft), save that, and give its folder"
             raise FptError(Diagnostic("F450", message, lost[0].span, hint=hint, path=str(path)))
     return config
 

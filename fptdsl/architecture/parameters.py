@@ -47,7 +47,7 @@ def model_values(
     bound = bind(model.name, args, params, {}, faults)
     used = bound[0] if bound is not None else {}
     for name in settings:
-        if name not in params and not model.from_config:
+        if name not in params:
             listed = "its parameters: " + ", ".join(f"`{p}`" for p in params) if params else "it has no parameters"
             hint = did_you_mean(name, params) or listed
             faults.add("F230", f"model `{model.name}` has no parameter `{name}`", None, hint=hint)

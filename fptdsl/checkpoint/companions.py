@@ -18,6 +18,9 @@ STALE = re.compile(
 STALE_ANYWHERE = re.compile(r"consolidated\b.*\.(pth|safetensors)|.*\.(gguf|onnx|onnx_data|tflite|mlmodel)")
 """The same, also in folders of the folder."""
 
+UNFIT = re.compile(r"(optimizer|adapter_model)\.(pt|bin|safetensors)")
+"""Names of files of tensors that go with the old weights and are not those."""
+
 LEFT_OUT = frozenset({".git", ".cache", ".ipynb_checkpoints", "__pycache__"})
 """Folders that belong to the tools that made the folder, not to the model."""
 
@@ -35,8 +38,8 @@ class Companions:
         """What the user should know, as sentences."""
         found = [f"`{path}` holds the weights of the old model and is not copied" for path in self.stale]
         found += [f"`{path}` is neither a file nor a folder and is not copied" for path in self.odd]
-        if Path("optimizer.pt") in self.files:
-            found.append("`optimizer.pt` is copied as it is and does not fit the grown weights")
+        unfit = [path for path in self.files if UNFIT.fullmatch(str(path))]
+        found += [f"`{path}` is copied as it is and does not fit the grown weights" for path in unfit]
         return tuple(found)
 
 

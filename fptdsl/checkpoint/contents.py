@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .torch_file import TorchFile
 
 Container = Literal["zip", "legacy", "safetensors"]
+LFS_POINTER = b"version https://"
+"""How the text begins that a clone without Git LFS has in a file's place."""
 
 
 @dataclass(eq=False)
@@ -68,6 +70,8 @@ def _open(path: Path) -> int:
     except (FileNotFoundError, NotADirectoryError):
         near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         near_hint = did_you_mean(path.name, near) if near else f"there is no folder `{path.parent}`"
+        if not near and len(path.parts) == 2 and not path.is_absolute():
+            near_hint = f"{near_hint}; a model of the Hugging Face hub is downloaded first, and its folder given"
         _fail("F400", name, f"there is no file `{name}`", near_hint or "check the path")
     except PermissionError:
         _fail("F402", name, f"`{name}` may not be read", "check its permissions")
@@ -82,6 +86,9 @@ def container_of(path: Path, descriptor: int) -> Container:
     name = str(path)
     if not head:
         _fail("F403", name, f"`{name}` is empty", "was the disk full when it was written?")
+    if head == LFS_POINTER:
+        hint = "run `git lfs pull` where it lies, or download it again"
+        _fail("F404", name, f"`{name}` is a pointer of Git LFS, not the file that it stands for", hint)
     if head[:4] == b"PK\x03\x04":
         return "zip"
     if head[4:9] == b"\0\0\0\0{" or path.suffix == ".safetensors":

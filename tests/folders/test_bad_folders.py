@@ -78,6 +78,13 @@ def test_weights_under_another_name(single: Path) -> None:
     refused("F430", "weights.safetensors")
 
 
+@pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin"])
+def test_a_pointer_in_place_of_weights(single: Path, name: str) -> None:
+    (single / "model" / "model.safetensors").unlink()
+    (single / "model" / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12345\n")
+    refused("F404", "pointer of Git LFS", "git lfs pull")
+
+
 def test_shards_without_an_index(shards: Path) -> None:
     (shards / "model" / INDEX).unlink()
     refused("F430", INDEX)
@@ -187,6 +194,17 @@ def test_no_config(single: Path) -> None:
 def test_a_config_that_is_none(single: Path, text: str) -> None:
     (single / "model" / "config.json").write_text(text, encoding="latin-1")
     refused("F451", "config.json")
+
+
+def test_an_adapter_is_no_model(single: Path) -> None:
+    (single / "model" / "config.json").rename(single / "model" / "adapter_config.json")
+    refused("F450", "adapter_config.json", "merge it into its model")
+
+
+def test_a_parameter_that_there_is_not(single: Path) -> None:
+    """``--set`` with a name that is misspelt changes nothing, and must not pass for a change."""
+    (fault,) = faults(lambda: fptdsl.plan("tiny.fpt", "model", grow="widen embed to 12", settings={"hiden_size": 9}))
+    assert (fault.code, fault.hint) == ("F230", "did you mean `hidden_size`?")
 
 
 def test_a_field_is_missing(single: Path) -> None:
@@ -303,3 +321,16 @@ def test_a_folder_that_is_not_there(single: Path) -> None:
     assert [item.code for item in found] == ["F400"]
     assert "`model`" in str(found[0].hint)
     assert [item.code for item in faults(lambda: fptdsl.plan("tiny.fpt"))] == ["F231"] * 3
+
+
+def test_a_name_of_the_hub_is_no_folder(place: Path) -> None:
+    (fault,) = faults(lambda: fptdsl.plan("tiny.fpt", "someone/some-model-1.5"))
+    assert "downloaded first" in (fault.hint or "")
+
+
+def test_adapters_beside_the_weights_no_longer_fit(single: Path) -> None:
+    for name in ("adapter_model.safetensors", "optimizer.pt"):
+        (single / "model" / name).write_bytes(b"x")
+    done = fptdsl.plan("tiny.fpt", "model", grow="widen embed to 12")
+    for name in ("adapter_model.safetensors", "optimizer.pt"):
+        assert f"`{name}` is copied as it is and does not fit the grown weights" in done.to_json()["warnings"]
