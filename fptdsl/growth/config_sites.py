@@ -163,7 +163,8 @@ def factors(
 ) -> tuple[tuple[Expr, Term], tuple[Expr, Term]] | None:
     """What the two sides of a product ``a * b`` state: the outer factors of the term, and the inner ones.
 
-    None for another expression, or where the term is not made so.  ``names`` are the values before growth.  ``named``
+    None for another expression, or where the term is not made so.  ``names`` are the values before growth; where the
+    term has another size by now (copied heads of keys and values), one side tells the other.  ``named``
     are terms that parameters state elsewhere: a number does not state them, even where it is the same (the 3 of
     queries, keys and values where there are 3 heads).
     """
@@ -171,10 +172,12 @@ def factors(
     if not isinstance(expr, syntax.Binary) or expr.op != "*" or not isinstance(term, Prod):
         return None
     outer, inner = value(expr.left, names), value(expr.right, names)
+    moved = value(expr, names) != size(term)
     for split in range(1, len(term.factors)):
         sides = prod(term.factors[:split]), prod(term.factors[split:])
         number = next((side for part, side in zip((expr.left, expr.right), sides) if not names_in(part)), None)
-        if (size(sides[0]), size(sides[1])) == (outer, inner) and number not in named:
+        found = size(sides[0]) == outer, size(sides[1]) == inner
+        if (any(found) if moved else all(found)) and number not in named:
             return (expr.left, sides[0]), (expr.right, sides[1])
     return None
 

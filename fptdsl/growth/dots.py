@@ -6,8 +6,8 @@ units are divided by ``sqrt(head_dim)`` where the operation does that, and it ta
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from math import sqrt
 from typing import Any
 
@@ -16,6 +16,7 @@ from ..architecture.ops import OPERATIONS
 from ..architecture.ops.shapes import axis_of
 from ..architecture.terms import Cat, Space, Term, resolve, size, spaces
 
+NORMS = ("layernorm", "rmsnorm")
 PASSING = ("identity", "dropout", "split_heads", "narrow")
 """Operations that hand the units on as they are."""
 SIZES_ONLY = ("relative_position_bias",)
@@ -31,11 +32,16 @@ class NoDot(Exception):
 
 @dataclass(frozen=True)
 class Dot:
-    """``keys`` and ``queries``: the parts of tensors that make each side; ``divided``: by the root of their number."""
+    """``keys`` and ``queries``: the parts of tensors that make each side; ``divided``: by the root of their number.
+
+    ``last``: those of them behind which nothing takes the size of the units away, by side: what makes them, or the
+    gains and shifts of their norm; none where that has no gains.
+    """
 
     keys: frozenset[Place]
     queries: frozenset[Place]
     divided: bool
+    last: Mapping[str, frozenset[Place]]
 
     def factor(self, old: int, new: int) -> float:
         """What queries are multiplied by, so that the scores of old units stay what they are."""
@@ -47,12 +53,21 @@ def analyse(graph: Graph, space: Space) -> Dot:
     return _Analysis(graph, space).run()
 
 
+@dataclass(frozen=True)
+class _Made:
+    """Where a value comes from: the layer, where in its units the value begins, the norms since."""
+
+    layer: Node
+    begin: int
+    norms: tuple[Node, ...] = ()
+
+
 class _Analysis:
     def __init__(self, graph: Graph, space: Space) -> None:
         self.graph, self.space = graph, space
-        self.made: dict[Value, tuple[Node, int]] = {}
-        """The layer that a value comes from, and where in its units the value begins."""
+        self.made: dict[Value, _Made] = {}
         self.sides: dict[Place, str] = {}
+        self.last: dict[str, frozenset[Place]] = {}
         self.divided: set[bool] = set()
 
     def run(self) -> Dot:
@@ -62,7 +77,7 @@ class _Analysis:
             elif self._holds(node.output):
                 if OPERATIONS[node.op].affine != "map":
                     raise NoDot(f"`{node.name}` ({node.op}) makes these units")
-                self.made[node.output] = node, 0
+                self.made[node.output] = _Made(node, 0)
         for tensor in self.graph.tensors.values():
             for axis in tensor.axes:
                 for place in _places(axis, self.space):
@@ -71,7 +86,7 @@ class _Analysis:
         if len(self.divided) > 1:
             raise NoDot("some scores are divided by the root of the number of these units, and others are not")
         keys = frozenset(place for place, side in self.sides.items() if side == "keys")
-        return Dot(keys, frozenset(self.sides) - keys, self.divided == {True})
+        return Dot(keys, frozenset(self.sides) - keys, self.divided == {True}, self.last)
 
     def _holds(self, value: Value) -> bool:
         return any(leaf is self.space for axis in value.axes for leaf in spaces(axis))
@@ -84,24 +99,34 @@ class _Analysis:
                     self._side(node, value, side)
             self.divided.add(args.scale is None and args.scale_dim is None)
             return
-        if node.op not in PASSING or self._read_by(node):
+        norm = node.op in NORMS and self._normalised(node)
+        if node.inputs[0] not in self.made or not (norm or (node.op in PASSING and not node.tensors)):
             raise NoDot(f"`{node.name}` ({node.op}) works on these units before queries meet keys")
-        layer, begin = self.made[node.inputs[0]]
+        made = self.made[node.inputs[0]]
+        if norm:
+            made = replace(made, norms=(*made.norms, node))
         if node.op == "narrow" and axis_of(OPERATIONS["narrow"], args.dim, node.inputs[0]) == len(node.output.axes) - 1:
-            begin += args.start
+            made = replace(made, begin=made.begin + args.start)
         if self._holds(node.output):
-            self.made[node.output] = layer, begin
+            self.made[node.output] = made
 
-    def _read_by(self, node: Node) -> bool:
-        return bool(node.tensors) or node.inputs[0] not in self.made
+    def _normalised(self, node: Node) -> bool:
+        args: Any = node.args
+        return self.space in spaces(node.inputs[0].axes[axis_of(OPERATIONS[node.op], args.dim, node.inputs[0])])
 
     def _side(self, node: Node, value: Value, side: str) -> None:
         if side in ("values", "bias") or value not in self.made:
             raise NoDot(f"`{node.name}` takes these units as {side} too")
-        layer, begin = self.made[value]
-        for tensor in layer.tensors.values():
-            if self.sides.setdefault((tensor.name, begin), side) != side:
-                raise NoDot(f"`{tensor.name}` makes both queries and keys")
+        made = self.made[value]
+        places = [[(tensor.name, made.begin) for tensor in made.layer.tensors.values()]]
+        places += [[(tensor.name, 0) for tensor in norm.tensors.values()] for norm in made.norms]
+        for place in (place for of_one in places for place in of_one):
+            if self.sides.setdefault(place, side) != side:
+                raise NoDot(f"`{place[0]}` makes both queries and keys")
+        before = self.last.get(side)
+        if before is not None and bool(before) != bool(places[-1]):
+            raise NoDot(f"some {side} are normalised without gains, and others are not")
+        self.last[side] = (before or frozenset()) | frozenset(places[-1])
 
 
 def _places(axis: Term, space: Space) -> Iterator[int]:

@@ -136,9 +136,11 @@ def axis_of(term: Term, tables: Mapping[Space, Table], tensor: Tensor, begin: in
 
 def _power(table: Table, tensor: Tensor, begin: int) -> int:
     """What of the table's multiples the part of a tensor has that begins there."""
+    if (tensor.name, begin) in table.multiplied:
+        return 1
     if tensor.init in GAINS:  # Gains of a stream are those of its units: what goes through them stays a multiple.
         return -1 if tensor.name in table.undoing else 0
-    return 1 if not table.multiplied or (tensor.name, begin) in table.multiplied else 0
+    return 0 if table.multiplied else 1
 
 
 def _agree(name: str, recipe: Recipe, maps: Maps, tensor: Tensor) -> None:

@@ -136,7 +136,6 @@ def test_what_goes_wrong_without_the_factor_and_without_the_zeros(tmp_path: Path
         ("norm: rmsnorm", "widen attn qk_dim to 6", "normalises queries or keys"),
         ("relu", "widen attn qk_dim to 6", "(relu) works on these units before queries meet keys"),
         ("identity", "widen attn qk_dim to 6 using r2r", "so pairs cannot cancel"),
-        ("identity", "widen attn qk_dim to 8 using net2net", "queries and keys are summed over these units"),
     ],
 )
 def test_refusals(between: str, directive: str, words: str, tmp_path: Path) -> None:

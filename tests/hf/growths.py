@@ -100,7 +100,7 @@ def widths(name: str, spec: str) -> list[str]:
     else:
         found.append(f"widen {at.heads} by {2 if spec in WHOLE_HEADS else at.more}")
     if spec == "t5":
-        found.append("widen **.SelfAttention d_kv to 19")
+        found += ["widen **.SelfAttention d_kv to 19", "widen **.SelfAttention d_kv to 20 using net2net"]
     if spec == "olmo2":  # norms over all queries and over all keys
         heads = at.heads.replace("kv_heads", "heads")
         found += [f"widen {heads} by 2", f"widen {heads} to 15; widen {at.heads} to 5", f"widen {at.heads} by 2x"]

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
+from math import prod
 from typing import Any, ClassVar
 
+from ...architecture.terms import Cat, Prod, Space, Term, resolve
+from ..distribute import Sizes
 from ..facts import Facts
 from ..normed import Normed
 from ..plan import Exactness
@@ -117,3 +121,16 @@ def donors(count: int, old: int, stream: Stream) -> tuple[int, ...]:
 def numbers(count: int) -> tuple[int, ...]:
     """0 to ``count - 1``; one tuple for all groups of units of that size, as large models have many."""
     return tuple(range(count))
+
+
+def uniform(term: Term, sizes: Sizes | None) -> Fraction | None:
+    """How often every unit of an axis occurs when all its Spaces are copied alike; None where parts differ (N-3)."""
+    term = resolve(term)
+    if isinstance(term, Space):
+        return Fraction(sizes.size(term) if sizes is not None else term.size, term.size)
+    parts = [uniform(part, sizes) for part in (term.factors if isinstance(term, Prod) else term.parts)]
+    if None in parts:
+        return None
+    if isinstance(term, Cat):
+        return parts[0] if len(set(parts)) == 1 else None
+    return prod((part for part in parts if part is not None), start=Fraction(1))

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from fractions import Fraction
-from math import prod
 
 from ...architecture.graph import Event
-from ...architecture.terms import Cat, Prod, Space, Term, resolve, spaces
-from ..distribute import Sizes
+from ...architecture.terms import spaces
 from ..facts import Facts
 from ..normed import Normed
 from ..plan import Exactness
@@ -17,7 +14,8 @@ from ..random import Stream
 from ..recipe import Table
 from ..stream import Stream as Rescaled
 from ..stream import tied_norms
-from .base import UNSUMMED, Illegal, Method, Options, scaled_copies
+from .base import UNSUMMED, Illegal, Method, Options, scaled_copies, uniform
+from .dot import copies_table, illegal_for_copies, why_copies
 
 
 class Net2Net(Method):
@@ -26,6 +24,8 @@ class Net2Net(Method):
     trainability = "copies part ways from the first step; with `split=equal` they stay twins for ever"
 
     def illegal(self, facts: Facts, new: int, options: Options) -> Illegal | None:
+        if facts.first("actdot") is not None:
+            return illegal_for_copies(facts, new)
         event = facts.first(*(kind for kind in UNSUMMED if kind != "tied"))
         if event is None and facts.first("tied") is not None:
             event = _untied(facts, new)
@@ -40,7 +40,7 @@ class Net2Net(Method):
                     "alike",
                     f"widen to a multiple of {facts.space.size}" + _scaled(facts),
                 )
-            if copies(event.term, facts.sizes) is None:
+            if uniform(event.term, facts.sizes) is None:
                 parts = ", ".join(f"`{leaf.home}`" for leaf in dict.fromkeys(spaces(event.term)))
                 return Illegal(
                     f"`{event.where}` takes a mean over these and other units, which must all be copied alike",
@@ -54,6 +54,9 @@ class Net2Net(Method):
 
     def table(self, facts: Facts, name: str, new: int, options: Options, stream: Stream) -> Table:
         old = facts.space.size
+        split, noise = str(options.get("split", "element")), float(options.get("noise", 0.0))
+        if facts.first("actdot") is not None:
+            return copies_table(facts, name, new, self.name, split, noise, stream)
         if facts.kinds() & {"groups", "mean", "tied"}:
             copied: Sequence[int] = [unit % old for unit in range(old, new)]
         else:
@@ -68,8 +71,8 @@ class Net2Net(Method):
             (),
             self.name,
             factors=tuple((tensor, old / new) for tensor in tied),
-            split=str(options.get("split", "element")),  # type: ignore[arg-type]
-            noise=float(options.get("noise", 0.0)),
+            split=split,  # type: ignore[arg-type]
+            noise=noise,
         )
 
     def exactness(self, facts: Facts, options: Options) -> Exactness:
@@ -78,6 +81,8 @@ class Net2Net(Method):
         return "eval-only" if "dropout" in facts.kinds() else "exact"
 
     def why(self, facts: Facts, options: Options) -> str:
+        if facts.first("actdot") is not None:
+            return why_copies(facts, str(options.get("split", "element")))
         if not facts.readers and not facts.grouped:
             return "new pieces copy old ones, and the largest of equal values is the value"
         return f"new units copy old ones; readers share each weight ({options.get('split', 'element')} split)"
@@ -114,19 +119,6 @@ def _untied(facts: Facts, new: int) -> Event | None:
     if facts.graph is not None and even and tied_norms(facts.graph, facts.space):
         return None
     return facts.first("tied")
-
-
-def copies(term: Term, sizes: Sizes | None) -> Fraction | None:
-    """How often every unit of an axis occurs when all its Spaces are copied alike; None where parts differ (N-3)."""
-    term = resolve(term)
-    if isinstance(term, Space):
-        return Fraction(sizes.size(term) if sizes is not None else term.size, term.size)
-    parts = [copies(part, sizes) for part in (term.factors if isinstance(term, Prod) else term.parts)]
-    if None in parts:
-        return None
-    if isinstance(term, Cat):
-        return parts[0] if len(set(parts)) == 1 else None
-    return prod((part for part in parts if part is not None), start=Fraction(1))
 
 
 def replication(table: Table) -> Counter[int]:

@@ -43,6 +43,14 @@ VARIANTS: tuple[Variant, ...] = (
         "the units of a head over which queries meet keys",
     ),
     Variant(
+        "net2net",
+        "T-6, W-2",
+        "exact with storage drift; eval-only with dropout",
+        "as `netmorph` there; norms with gains may stand between, under which all units are copied alike",
+        "copies part from the first step; with `split=equal` they stay equal for ever",
+        "the units of a head over which queries meet keys",
+    ),
+    Variant(
         "net2net(split=element)",
         "W-1, W-2",
         "exact; eval-only with dropout",

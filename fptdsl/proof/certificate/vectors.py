@@ -75,7 +75,8 @@ def _multiples(
     gap = np.nan_to_num(np.abs(here[copies] - wanted), nan=np.inf)
     largest = max(float(np.abs(wanted).max(initial=0.0)), 1e-300)
     report.deviation = max(report.deviation, float(gap.max(initial=0.0)) / largest)
-    wrong = gap > rounding(wanted, dtype)
+    # One less than a product near one: the product was rounded before.
+    wrong = gap > rounding(wanted, dtype) + 4 * EPS["float64"] * shift * np.abs(wanted + shift)
     if wrong.any():
         unit = int(copies[int(np.argmax(gap * wrong))])
         times = f"{float(factors[unit]):.6g} times the {'gain' if offset else 'value'} of old unit"
