@@ -76,7 +76,8 @@ class SavedPlan:
         from ..growth.digest import spec_digest
 
         if self.document.get("spec") != spec_digest(read.network, read.document.grows):
-            raise self._stale("the spec or its directives have changed")
+            parts = "the spec or its directives" if read.config is None else "the spec, its directives or config.json"
+            raise self._stale(f"{parts} have changed")
 
     def check_checkpoint(self, signature: str) -> None:
         """Whether the checkpoint has the tensors that the plan was made for (if it was made for any)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..architecture.graph import Graph
@@ -102,6 +102,8 @@ def _method(
         reason = method.illegal(fact, new, asked.mapping)
         if reason is None:
             return method, asked.mapping, ""
+        if reason.hint is None:
+            reason = replace(reason, hint=_instead(fact, new))
         _refuse(fact, method.name, reason, request, diagnostics)
         return None, {}, ""
     passed: list[tuple[str, Illegal]] = []
@@ -114,6 +116,14 @@ def _method(
             passed.append((method.name, reason))
     _refuse(fact, *_telling(fact, passed), request, diagnostics)
     return None, {}, ""
+
+
+def _instead(fact: Facts, new: int) -> str | None:
+    """What to do where the method asked for is not legal: what the automatic choice would take."""
+    for method in map(WIDENING.__getitem__, AUTOMATIC):
+        if any(method.illegal(fact, new, options) is None for options in method.tried):
+            return f"`{method.name}` is legal here, and taken without `using`"
+    return None
 
 
 def _telling(fact: Facts, passed: list[tuple[str, Illegal]]) -> tuple[str, Illegal]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Hashable
 from typing import Any
 
@@ -17,7 +18,7 @@ def show(document: dict[str, Any], page: Page) -> None:
     """``fptdsl show``"""
     page.limit = LIMIT
     total = document["totals"]
-    given = ", ".join(f"{name} = {value}" for name, value in document["parameters"].items())
+    given = ", ".join(f"{name} = {_literal(value)}" for name, value in document["parameters"].items())
     page.line((document["model"], "bold"), f"({given})" if given else "")
     for value in document["inputs"]:
         sizes = ", ".join(map(str, value["shape"]))
@@ -31,6 +32,11 @@ def show(document: dict[str, Any], page: Page) -> None:
         f"{words.plural(total['params'], 'parameter')}, {words.size(total['bytes'])} in float32, "
         f"{words.work(total['macs'])} multiply-accumulates per sample"
     )
+
+
+def _literal(value: Any) -> str:
+    """A value as a spec writes it."""
+    return "none" if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def _rows(tree: list[dict[str, Any]], full: bool) -> list[list[Piece]]:

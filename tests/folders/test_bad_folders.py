@@ -334,3 +334,12 @@ def test_adapters_beside_the_weights_no_longer_fit(single: Path) -> None:
     done = fptdsl.plan("tiny.fpt", "model", grow="widen embed to 12")
     for name in ("adapter_model.safetensors", "optimizer.pt"):
         assert f"`{name}` is copied as it is and does not fit the grown weights" in done.to_json()["warnings"]
+
+
+def test_a_plan_for_another_configuration(single: Path) -> None:
+    fptdsl.plan("tiny.fpt", "model", grow="widen embed to 12", out="plan.json")
+    family.write(single / "model", config={**family.CONFIG, "num_labels": 4})
+    with pytest.raises(FptError) as caught:
+        fptdsl.apply("tiny.fpt", "model", plan="plan.json")
+    (fault,) = caught.value.diagnostics
+    assert fault.message == "the plan no longer fits: the spec, its directives or config.json have changed"

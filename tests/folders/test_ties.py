@@ -105,6 +105,7 @@ REFUSED = [
     ),
     ("llama", "widen model.layers.*.self_attn heads to 6", "F351", "a multiple of num_attention_heads", "instead of"),
     ("llama", "widen model.layers.*.self_attn.v_proj to 20", "F306", "inv_freq depends on head_dim", ""),
+    ("gemma", "widen * by 2x using net2net", "F310", "a factor depends on the number", "`rescale` is legal here"),
 ]
 
 

@@ -62,6 +62,13 @@ def test_the_plan_says_what_how_why_and_what_is_tied() -> None:
         assert part in found
 
 
+def test_parameters_are_shown_as_a_spec_writes_them() -> None:
+    parameters = {"bias": False, "cap": None, "act": "silu", "width": 8, "kinds": ["a", "b"]}
+    totals = {"params": 0, "bytes": 0, "macs": 0}
+    document = {"model": "M", "parameters": parameters, "inputs": [], "tree": [], "groups": [], "totals": totals}
+    assert 'M(bias = false, cap = none, act = "silu", width = 8, kinds = ["a", "b"])' in draw("show", document)
+
+
 def test_warnings_are_drawn_apart_and_not_twice() -> None:
     advice = step()["advice"]
     document = plan(residual_network(), [step()], warnings=["something to know", *advice])
