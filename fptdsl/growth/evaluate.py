@@ -32,6 +32,8 @@ class Evaluator:
         self._deviations: dict[str, float] = {}
         self._mask: tuple[Recipe, str, np.ndarray | None] | None = None
         """Of the recipe that is being carried out: which rows are copied."""
+        self._width: tuple[Recipe, float] | None = None
+        """Of the same: the deviation of what is drawn."""
         self._solved: tuple[tuple[Solve | SolveGroups, str | None], Float64] | None = None
         """The factor that was solved for last: it is made whole, and read in rows."""
 
@@ -239,7 +241,7 @@ class Evaluator:
         tail = tuple(m.new for m in maps[1:])
         grown = np.empty((len(needed), *tail))
         copies = source >= 0
-        deviation = self._deviation(recipe) if has_random(maps, roles) else 0.0
+        deviation = self._spread(recipe, maps, roles)
         if copies.any():
             numbers = _first_alike(recipe, first, needed[copies])
             grown[copies] = self._widened(tensor, maps, roles, source[copies], numbers, old_rows, deviation, dtype)
@@ -326,6 +328,13 @@ class Evaluator:
             draws = Stream(self.seed, tensor.name, "noise").uniform_rows(rows[later], 2 * length)
             normal = np.sqrt(-2.0 * np.log1p(-draws[:, :length])) * np.cos(2.0 * np.pi * draws[:, length:])
             values[later] += (normal * deviation * first.noise[rows[later]][:, None]).reshape(values[later].shape)
+
+    def _spread(self, recipe: Recipe, maps: Sequence[AxisMap], roles: Sequence[str]) -> float:
+        """The deviation of what is drawn; 0 where nothing is, so that nothing has to be measured."""
+        known = self._width
+        if known is None or known[0] is not recipe:
+            known = self._width = recipe, self._deviation(recipe) if has_random(maps, roles) else 0.0
+        return known[1]
 
     def _deviation(self, recipe: Recipe) -> float:
         """The standard deviation of the kernel that the recipe starts from."""

@@ -15,7 +15,8 @@ from fptdsl.modules import build
 from fptdsl.proof.inputs import random_samples
 
 SMALL = {"vocab_size": 30, "n_layer": 1, "n_head": 2, "n_embd": 8}
-HF = {"vocab_size": 30, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
+SIZES = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
+HF = {**SIZES, "vocab_size": 30}
 T5 = {"vocab_size": 30, "d_model": 8, "d_kv": 4, "d_ff": 12, "num_layers": 1, "num_heads": 2}
 NETWORKS = [
     ("nanogpt", {**SMALL, "block_size": 1024}, 17),
@@ -25,7 +26,7 @@ NETWORKS = [
     ("hf/roberta", {**HF, "intermediate_size": 12, "max_position_embeddings": 8}, 6),
     ("hf/opt", {**HF, "ffn_dim": 12, "max_position_embeddings": 5}, 5),
     ("hf/t5", {**T5, "relative_attention_num_buckets": 4, "relative_attention_max_distance": 5}, 17),
-    ("hf/vit", {**HF, "intermediate_size": 12, "image_size": 8, "patch_size": 4}, None),
+    ("hf/vit", {**SIZES, "intermediate_size": 12, "image_size": 8, "patch_size": 4}, None),
 ]
 HEAD = "input tokens: int[seq]\n  words: embedding(9, 4)\n"
 SPECS = {
