@@ -59,7 +59,7 @@ def unexpected(checkpoint: Checkpoint, graph: Graph) -> Iterator[Diagnostic]:
             message = f"the spec does not describe the {len(names)} tensors of `{head}` (`{names[0]}`, ...)"
             pattern = f"{head}.*"
         twin = next((_twin(checkpoint, graph, name) for name in names), None)
-        hint = f'describe it, or carry it over untouched: checkpoint {{ ignore "{pattern}" }}'
+        hint = f'describe it; or, if it reads nothing that grows, carry it over: checkpoint {{ ignore "{pattern}" }}'
         if rule is not None:
             hint = f"{rule} in the `checkpoint` section puts the names right"
         elif twin is not None:
