@@ -125,12 +125,12 @@ def _inexpressible(
     path: str, weights: str, difference: str, values: Mapping[str, Any], torn: tuple[str, Asked, Asked] | None
 ) -> FptError:
     """``torn`` is a field of which two layers ask different values: where there is one, a better reason."""
-    nearest = ", ".join(f"{name} = {field}" for name, field in values.items())
+    fields = ", ".join(f"{name} = {field}" for name, field in values.items())
     told = difference.replace("in the first", "by the configuration").replace("in the second", "in the grown network")
-    told += f" (nearest: {nearest})" if nearest else ""
+    told += f" (nearest: {fields})" if fields else ""
     hint = "the fields of a configuration hold for all layers: grow all that one sets (`*` in the path)"
     if difference.startswith(REFUSED):
-        told = told.removeprefix(REFUSED)
+        told = difference.removeprefix(REFUSED) + (f" (it would get {fields})" if fields else "")
         hint = "ask for sizes that it takes"
     elif torn is not None:
         name, first, other = torn
