@@ -113,7 +113,11 @@ def _with_spec(fault: FptError, model: syntax.Model | None, config: Config) -> F
     """The fault, with the spec that ships for the type of the configuration in its hints, where that is another."""
     name = f"hf/{config.values.get(TYPE)}"
     shipped = shipped_spec(name)
-    if shipped is None or (model is not None and model.span is not None and model.span.source.name == str(shipped)):
+    if shipped is None:
+        hint = f"`--set {TYPE}=...` with the type of this spec if it is the same architecture under another name"
+        hints = [_joined(item, hint) if _names_type(item) else item.hint for item in fault.diagnostics]
+        return FptError(*(replace(item, hint=hint) for item, hint in zip(fault.diagnostics, hints)))
+    if model is not None and model.span is not None and model.span.source.name == str(shipped):
         return fault
     hint = f"the spec for its `{TYPE}` is `{name}`"
     return FptError(*(replace(item, hint=_joined(item, hint)) for item in fault.diagnostics))

@@ -61,6 +61,7 @@ def test_a_family_without_a_spec(tmp_path: Path) -> None:
     (fault,) = faults("hf/llama", configured(tmp_path, model_type="granite", residual_multiplier=0.5))
     assert '`model_type` = "granite"' in (fault.hint or "")
     assert "the spec for" not in (fault.hint or "")
+    assert "`--set model_type=...`" in (fault.hint or "")
 
 
 @pytest.mark.parametrize("spec", SPECS)
