@@ -245,6 +245,60 @@ def test_a_planted_fault_is_seen(
     assert not fptdsl.verify(f"hf/{family.spec}", tmp_path / "old", spec, tmp_path / "new").passed
 
 
+BARE = {
+    "bert": ("BertModel", "bert"), "roberta": ("RobertaModel", "roberta"),
+    "distilbert": ("DistilBertModel", "distilbert"),
+    "llama": ("LlamaModel", "model"), "mistral": ("MistralModel", "model"), "qwen2": ("Qwen2Model", "model"),
+    "qwen3": ("Qwen3Model", "model"), "gemma": ("GemmaModel", "model"), "gemma2": ("Gemma2Model", "model"),
+    "phi3": ("Phi3Model", "model"), "olmo2": ("Olmo2Model", "model"), "gpt2": ("GPT2Model", "transformer"),
+    "gpt_neox": ("GPTNeoXModel", "gpt_neox"), "opt": ("OPTModel", "model"),
+}  # fmt: skip
+"""By family: the class without a head, and the prefix of the other classes, which its keys do not have."""
+
+
+def wrapped(known: str, prefix: str, folder: Path) -> Path:
+    """The spec of a bare model: the shipped one, with the names put right."""
+    path = folder / "bare.fpt"
+    path.write_text(f'use "hf/{FAMILIES[known].spec}"\n\ncheckpoint {{ rename "" to "{prefix}." }}\n')
+    return path
+
+
+@pytest.mark.parametrize(
+    "known", [pytest.param(k, marks=() if k in ("bert", "llama") else pytest.mark.sweep) for k in BARE]
+)
+def test_bare_models_grow_inside(known: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In what does not write the stream: its states are the result, and stay with what is pooled of them."""
+    model, prefix = BARE[known]
+    family, old = made(Task(known, model), tmp_path / "old", monkeypatch)
+    spec = wrapped(known, prefix, tmp_path)
+    places = growths.PLACES[known]
+    growth = f"widen {places.ffn} by 7"
+    if known not in growths.POST_NORM:
+        growth += f"; deepen {places.layers} by 1"
+    assert fptdsl.apply(spec, tmp_path / "old", out=tmp_path / "new", grow=[growth]).passed
+    new = open_folder(family, tmp_path / "new")
+    assert sum(p.numel() for p in new.parameters()) > sum(p.numel() for p in old.parameters())
+    lift_casts(old, monkeypatch.setattr)
+    lift_casts(new, monkeypatch.setattr)
+    inputs = inputs_of(family, old)
+    with torch.no_grad():
+        before, after = old(**inputs), new(**inputs)
+    names = [name for name in ("last_hidden_state", "pooler_output") if name in before]
+    assert ("pooler_output" in names) == (known in ("bert", "roberta"))
+    for name in names:
+        assert difference(before[name], after[name]) <= EXACT
+    with pytest.raises(FptError) as caught:
+        fptdsl.plan(spec, tmp_path / "old", grow=[f"widen {places.stream} by 2x"])
+    assert caught.value.diagnostics[0].code == "F304"
+
+
+def test_bare_models_are_told_the_names_that_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made(Task("bert", "BertModel"), tmp_path, monkeypatch)
+    with pytest.raises(FptError) as caught:
+        fptdsl.plan("hf/bert", tmp_path, grow=["widen bert.encoder.layer.* hidden by 7"])
+    assert all('`rename "" to "bert."`' in (fault.hint or "") for fault in caught.value.diagnostics)
+
+
 OTHERS = [
     ("bert", "BertForMultipleChoice"), ("roberta", "RobertaForMultipleChoice"),
     ("distilbert", "DistilBertForMultipleChoice"), ("llama", "LlamaForTokenClassification"),
