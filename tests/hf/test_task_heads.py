@@ -61,6 +61,8 @@ DECODERS = {
     "gemma": "Gemma", "gemma2": "Gemma2", "phi3": "Phi3", "olmo2": "Olmo2", "gpt_neox": "GPTNeoX", "opt": "OPT",
     "opt, norms behind": "OPT", "gpt2": "GPT2",
 }  # fmt: skip
+TOKENS = ("llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "phi3", "gpt2", "gpt_neox")
+"""Decoders with a class that labels every token."""
 TASKS = {
     task.name: task
     for task in (
@@ -70,12 +72,14 @@ TASKS = {
         *_encoder("roberta", "Camembert", "CamembertConfig"),
         *_encoder("distilbert", "DistilBert"),
         *(Task(known, f"{prefix}ForSequenceClassification") for known, prefix in DECODERS.items()),
+        *(Task(known, f"{DECODERS[known]}ForTokenClassification") for known in TOKENS),
     )
 }
 FAST = (
     "bert, BertForSequenceClassification", "bert, BertForTokenClassification",
     "roberta, RobertaForSequenceClassification", "distilbert, DistilBertForSequenceClassification",
     "llama, LlamaForSequenceClassification", "gpt2, GPT2ForSequenceClassification",
+    "qwen2, Qwen2ForTokenClassification",
 )  # fmt: skip
 """The others are as these but for names: left to the sweep."""
 
@@ -120,7 +124,7 @@ def test_the_spec_is_the_class(name: str, tmp_path: Path, monkeypatch: pytest.Mo
     expected = result_of(stock, inputs)
     with torch.no_grad():
         result = ours(*inputs.values())
-    if task.known in DECODERS:  # The class takes the logits of the last token.
+    if task.known in DECODERS and "Sequence" in task.model:  # The class takes the logits of the last token.
         assert result.shape == (*inputs["input_ids"].shape, LABELS)
         result = result[:, -1]
     assert difference(expected, result) <= EXACT
@@ -177,10 +181,21 @@ def test_the_number_of_labels_is_that_of_the_configuration(
     assert error(family, old, new, monkeypatch.setattr) <= EXACT
 
 
+def test_labels_of_tokens_without_a_bias(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = TASKS["llama, LlamaForTokenClassification"]
+    family, old = made(task, tmp_path / "old", monkeypatch, token_classification_bias=False)
+    assert old.score.bias is None  # type: ignore[union-attr]
+    fptdsl.apply("hf/llama", tmp_path / "old", out=tmp_path / "new", grow=["widen * by 1.5x"])
+    assert error(family, old, open_folder(family, tmp_path / "new"), monkeypatch.setattr) <= EXACT
+
+
 PROBABILITIES = {
     "bert": {"hidden_dropout_prob": 0.11, "attention_probs_dropout_prob": 0.12, "classifier_dropout": 0.13},
     "roberta": {"hidden_dropout_prob": 0.11, "attention_probs_dropout_prob": 0.12, "classifier_dropout": 0.13},
     "distilbert": {"dropout": 0.11, "attention_dropout": 0.12, "seq_classif_dropout": 0.13, "qa_dropout": 0.14},
+    "llama": {"attention_dropout": 0.12, "classifier_dropout": 0.13},
+    "gpt2": {"embd_pdrop": 0.11, "attn_pdrop": 0.12, "resid_pdrop": 0.14, "classifier_dropout": 0.13},
+    "gpt_neox": {"hidden_dropout": 0.11, "attention_dropout": 0.12, "classifier_dropout": 0.13},
 }
 
 
@@ -301,8 +316,8 @@ def test_bare_models_are_told_the_names_that_fit(tmp_path: Path, monkeypatch: py
 
 OTHERS = [
     ("bert", "BertForMultipleChoice"), ("roberta", "RobertaForMultipleChoice"),
-    ("distilbert", "DistilBertForMultipleChoice"), ("llama", "LlamaForTokenClassification"),
-    ("gpt2", "GPT2ForTokenClassification"),
+    ("distilbert", "DistilBertForMultipleChoice"), ("llama", "LlamaForQuestionAnswering"),
+    ("gpt2", "GPT2ForQuestionAnswering"),
 ]  # fmt: skip
 
 
