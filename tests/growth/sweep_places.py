@@ -52,7 +52,10 @@ def asks(graph: Graph, every: bool = False) -> Iterator[Ask]:
 
 
 def _widening(graph: Graph, labels: dict[Node, Hashable]) -> Iterator[Ask]:
-    """One layer of every group of units, by five (two pairs or a triple and a pair) and to twice as many."""
+    """One layer of every group of units, by five (two pairs or a triple and a pair) and to twice as many.
+
+    The control doubles them: five units with random weights may all be dead behind a ReLU.
+    """
     means = {space for event in graph.events if event.kind in ("mean", "groups") for space in spaces(event.term)}
 
     def alike(group: Group) -> Hashable:
@@ -69,9 +72,10 @@ def _widening(graph: Graph, labels: dict[Node, Hashable]) -> Iterator[Ask]:
     for group, places in _distinct(groups(graph.nodes).values(), alike):
         free = isinstance(group.term, (Space, Cat)) and means.isdisjoint(spaces(group.term))
         for amount in ("5",) if free else ("5", "2x"):
-            for using in (*WIDENING, CONTROL):
+            for using in WIDENING:
                 text = f"widen {group.name} by {amount}" + _using(using)
                 yield Ask(text, f"widen, {using or 'automatic'}", places)
+        yield Ask(f"widen {group.name} by 2x{_using(CONTROL)}", f"widen, {CONTROL}", places)
 
 
 def _deepening(graph: Graph, labels: dict[Node, Hashable]) -> Iterator[Ask]:
