@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,8 @@ def test_a_real_signal_while_writing(tmp_path: Path, number: signal.Signals, sta
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # What runs the tests may ignore it (`nohup` does), and a child would too.
+        preexec_fn=partial(signal.signal, number, signal.SIG_DFL),
     )
     with running:
         deadline = time.monotonic() + 60
