@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -32,6 +33,7 @@ SCRIPTS = {
     "streamed by hand": "by_streaming.py",
 }
 TRANSFORMERS, _, STREAMED = SCRIPTS
+MERGEKIT = "`mergekit-yaml`, passthrough"
 OURS = {"`fptdsl apply`": [], "`fptdsl apply --verify certificate`": ["--verify", "certificate"]}
 
 
@@ -67,26 +69,46 @@ class Run:
         return self.usage.wall + self.sync
 
 
-def commands(growth: Growth, source: Path, target: Path) -> dict[str, list[str | Path]]:
-    found: dict[str, list[str | Path]] = {
-        name: [sys.executable, HERE / file, source, target, *growth.words] for name, file in SCRIPTS.items()
-    }
+def commands(growth: Growth, source: Path, target: Path, mergekit: Path | None) -> dict[str, list[str | Path]]:
+    found: dict[str, list[str | Path]] = {}
+    kind, count = growth.words
+    if mergekit is not None and kind == "deepen":
+        recipe = target.with_name("mergekit.yaml")
+        recipe.write_text(passthrough(source, int(count)))
+        found[MERGEKIT] = [mergekit, recipe, target, "--no-copy-tokenizer"]
+    found |= {name: [sys.executable, HERE / file, source, target, *growth.words] for name, file in SCRIPTS.items()}
     grow = ["--grow", growth.directive, "-o", target, "--json"]
     for name, options in OURS.items():
         found[name] = [sys.executable, "-m", "fptdsl", "apply", "hf/llama", source, *grow, *options]
     return found
 
 
+def passthrough(source: Path, count: int) -> str:
+    """What people give mergekit for blocks that change nothing: copies of the last one whose outputs are zero."""
+    depth = json.loads((source / "config.json").read_text())["num_hidden_layers"]
+    zeroed = [{"filter": name, "value": 0.0} for name in ("o_proj", "down_proj")]
+    whole = {"model": str(source), "layer_range": [0, depth]}
+    copy = {
+        "model": str(source),
+        "layer_range": [depth - 1, depth],
+        "parameters": {"scale": [*zeroed, {"value": 1.0}]},
+    }
+    slices = [{"sources": [part]} for part in (whole, *[copy] * count)]
+    return json.dumps({"merge_method": "passthrough", "dtype": "bfloat16", "slices": slices})  # JSON is YAML
+
+
 Phases = dict[str, list[dict[str, float]]]
 
 
-def measure(growth: Growth, source: Path, work: Path, rounds: int) -> tuple[dict[str, list[Run]], Phases]:
+def measure(
+    growth: Growth, source: Path, work: Path, rounds: int, mergekit: Path | None
+) -> tuple[dict[str, list[Run]], Phases]:
     """The runs of every program, and the phases of ours."""
     target, log = work / "grown", work / "log"
     runs: dict[str, list[Run]] = {}
     phases: Phases = {name: [] for name in OURS}
     for _ in range(rounds):
-        for name, command in commands(growth, source, target).items():
+        for name, command in commands(growth, source, target, mergekit).items():
             os.sync()
             usage = run(command, log=log)
             sync = run(["sync", *sorted(target.iterdir())]).wall
@@ -103,20 +125,20 @@ def ratio(over: Sequence[Run], under: Sequence[Run], *, synced: bool) -> float:
 
 
 def table(runs: Mapping[str, Sequence[Run]]) -> str:
-    rows = [
-        "| program | wall | sync after it | against `transformers` | against streamed | private | resident |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    others = {"mergekit": MERGEKIT, "`transformers`": TRANSFORMERS, "streamed": STREAMED}
+    others = {word: name for word, name in others.items() if name in runs}
+    heads = ["program", "wall", "sync after it", *(f"against {word}" for word in others), "private", "resident"]
+    rows = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for name, mine in runs.items():
         usages = [one.usage for one in mine]
         ratios = [
             f"{ratio(mine, runs[other], synced=True):.2f}"
             + (f" ({ratio(mine, runs[other], synced=False):.2f})" if name in OURS else "")
-            for other in (TRANSFORMERS, STREAMED)
+            for other in others.values()
         ]
         rows.append(
             f"| {name} | {middle(usages, 'wall'):.2f} s | {median(one.sync for one in mine):.2f} s | "
-            f"{ratios[0]} | {ratios[1]} | {middle(usages, 'private'):.0f} MiB | {middle(usages, 'peak'):.0f} MiB |"
+            f"{' | '.join(ratios)} | {middle(usages, 'private'):.0f} MiB | {middle(usages, 'peak'):.0f} MiB |"
         )
     return "\n".join(rows)
 
@@ -130,12 +152,22 @@ def parts(phases: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
     )
 
 
+def version_of(mergekit: Path | None) -> str:
+    if mergekit is None:
+        return "mergekit was not given (`--mergekit`), so it is left out."
+    python = mergekit.absolute().with_name("python")
+    script = "from importlib.metadata import version; print(version('mergekit'))"
+    number = subprocess.run([python, "-c", script], check=True, capture_output=True, text=True).stdout.strip()
+    return f"mergekit {number} copies the last block with its outputs scaled by 0; it does not widen."
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--folder", type=Path, help="where to work (default: the system's temporary folder)")
     parser.add_argument("--keep", action="store_true", help="keep the model in --folder, and use it where it is there")
     parser.add_argument("--shard-gb", type=float, default=1.0, help="largest size of a shard in GB")
+    parser.add_argument("--mergekit", type=Path, help="a `mergekit-yaml`, of any environment, to measure too")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     if options.keep and options.folder is None:
@@ -149,7 +181,7 @@ def main() -> None:
         if not source.exists():
             make(source, fields, int(options.shard_gb * 1e9))
         torch = median(run([sys.executable, "-c", "import torch"]).private for _ in range(3))
-        found = {growth: measure(growth, source, work, options.rounds) for growth in GROWTHS}
+        found = {growth: measure(growth, source, work, options.rounds, options.mergekit) for growth in GROWTHS}
         size = sum(path.stat().st_size for path in source.iterdir())
     finally:
         shutil.rmtree(work)
@@ -158,10 +190,11 @@ def main() -> None:
         f"## {growth.title[0].upper()}{growth.title[1:]}\n\n`{growth.directive}`\n\n{table(runs)}\n\n{parts(phases)}"
         for growth, (runs, phases) in found.items()
     ]
+    mergekit = "" if options.mergekit is None else " --mergekit mergekit-yaml"
     text = f"""\
 # Growing a Llama folder
 
-`python benchmarks/folder.py --rounds {options.rounds}`; {machine()}.
+`python benchmarks/folder.py --rounds {options.rounds}{mergekit}`; {machine()}.
 
 A bfloat16 Llama of 16 blocks, hidden 2048, feed-forward 8192, 32 heads, 8 key-value heads, vocabulary 32000:
 {size / 1e9:.1f} GB in shards of at most {options.shard_gb:g} GB, its largest tensor {largest:.0f} MiB.
@@ -173,7 +206,7 @@ the certificate stands alone. It works out SHA-256 digests of all files, and syn
 page and check nothing. Ratios compare synced output with synced output; in brackets, with the script's time without a
 sync. Private memory is the peak of `RssAnon`, sampled every 5 ms. Importing torch alone takes {torch:.0f} MiB, so
 torch, twice the largest tensor and 64 MiB are {torch + 2 * largest + 64:.0f} MiB.
-mergekit was not installed, so it is left out.
+{version_of(options.mergekit)}
 
 {(chr(10) * 2).join(sections)}"""
     write_page(options.out, text)

@@ -14,8 +14,8 @@ from .calibrating import measured, measured_in_training
 from .certifying import certified, learning, require_certificate
 from .clock import Clock
 from .folders import new_fields, write_companions
-from .hashing import Hashing
-from .opening import check_written, open_fitting
+from .hashing import Hashing, sound, watched
+from .opening import open_fitting
 from .outputs import Outputs, check_container, check_spec_is_ours, outputs_for
 from .planning import given, planned
 from .proving import Extent, check_extent, numerical_check
@@ -59,8 +59,6 @@ def apply(
         VerificationFailed: the grown network is not what the plan promised; nothing was published.
         FptError: a fault of the spec, the directives, the checkpoint, the probe or a path.
     """
-    from ..checkpoint import check_values
-
     check_extent(verify)
     clock = Clock()
     source_path = Path(checkpoint)
@@ -75,9 +73,7 @@ def apply(
     with clock("read"):
         source = open_fitting(source_path, read, saved, values=False)
     with source, Hashing() as hashing:
-        old_digest = hashing.start(source)  # From here on, beside all that follows.
-        with clock("read"):
-            check_values(source, read.graph.tensors)
+        old_digest = hashing.start(source, read.graph.tensors)  # From here on, beside all that follows.
         with clock("plan"):
             data = given(spec, model, grow, settings, calibrate)
             made = planned(read, source, seed=seed, given=data, statistics=measured(read, source, calibrate))
@@ -101,7 +97,7 @@ def apply(
         others = (probe, plan, model, calibrate)
         inputs = [source_path, *read.files, *(Path(path) for path in others if path is not None)]
         return _publish(
-            made, read, source, old_digest, outputs, inputs,
+            made, read, source, hashing, old_digest, outputs, inputs,
             probe=probe, extent=verify, calibrate=calibrate, force=force, progress=progress, clock=clock,
         )  # fmt: skip
 
@@ -110,6 +106,7 @@ def _publish(
     made: PlanResult,
     read: Spec,
     source: Checkpoint,
+    earlier: Hashing,
     old_digest: Future[str],
     outputs: Outputs,
     inputs: Sequence[Path],
@@ -144,26 +141,31 @@ def _publish(
         check_spec_is_ours(outputs)
         written = {name: files.partial(name) for name in names}
         with clock("write"):
-            write_checkpoint(
-                written[outputs.checkpoint], source, new_tensors(made.plan, source, phase(progress, "write"))
-            )
+            tensors = new_tensors(made.plan, source, watched(phase(progress, "write"), old_digest))
+            with sound(old_digest):
+                write_checkpoint(
+                    written[outputs.checkpoint], source, tensors, lambda path: earlier.written(path, source)
+                )
             if folder:
                 write_companions(written[outputs.checkpoint], source, read.config, change)
             written[outputs.spec].write_text(text, encoding="utf-8", newline="\n")
+        with clock("digest"):
+            old_sha256 = old_digest.result()  # Bad values are told before what follows from them.
         with clock("verify"):
             grown = read_spec(written[outputs.spec], checkpoint=written[outputs.checkpoint] if folder else None)
             result = open_fitting(written[outputs.checkpoint], grown, values=False)
         with result, Hashing() as hashing, ThreadPoolExecutor(1) as disk:
             # The disk is idle while the files are read from memory.
             synced = disk.submit(sync_tree if folder else _sync, written[outputs.checkpoint])
-            new_digest = hashing.start(result, like=source)
+            result.known = source.known
+            new_digest = hashing.start(result, made.plan.new.tensors, like=source)
             document = {**made.document, "kind": "apply", "outputs": outputs.to_json(), "verification": None}
-            with clock("verify"):
-                check_written(result, made.plan)
             with clock("certify"):
                 certificate = certified(made, grown, source, result)
             document["certificate"] = certificate.to_json()
             require_certificate(certificate, document)
+            with clock("digest"):
+                digests = old_sha256, new_digest.result()
             with clock("verify"):
                 verdict = numerical_check(
                     made, grown, source, result, certificate,
@@ -177,8 +179,6 @@ def _publish(
             document["calibration"] = measured_in_training(read, grown, source, result, calibrate)
             with clock("gradients"):
                 document["gradients"] = learning(made.plan, grown, result)
-            with clock("digest"):
-                digests = old_digest.result(), new_digest.result()
             with clock("sync"):
                 synced.result()
         document["seconds"] = clock.rounded()

@@ -12,7 +12,6 @@ from .reading import Spec
 
 if TYPE_CHECKING:
     from ..checkpoint import Checkpoint
-    from ..growth.plan import Plan
     from .saved import SavedPlan
 
 
@@ -35,17 +34,6 @@ def open_fitting(path: str | Path, spec: Spec, saved: SavedPlan | None = None, *
         source.close()
         raise
     return source
-
-
-def check_written(result: Checkpoint, plan: Plan) -> None:
-    """The values that a growth computed are finite, and checksums right; raises ``FptError`` (F444, F410).
-
-    What was copied without a checksum is not read here: the certificate compares it with the old, bit by bit.
-    """
-    from ..checkpoint import check_values
-
-    computed = {tensor.name for tensor in plan.tensors if tensor.recipe is not None}
-    check_values(result, (n for n, e in result.entries.items() if n in computed or e.storage.crc is not None))
 
 
 def facts(source: Checkpoint) -> dict[str, Any]:

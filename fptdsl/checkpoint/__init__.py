@@ -3,7 +3,7 @@
 torch is imported only when a file that torch wrote is opened or written.
 """
 
-from .checkpoint import Checkpoint, digest_file
+from .checkpoint import Checkpoint
 from .fitting import check_values, hold_against
 from .folder import FolderCheckpoint
 from .folder_transaction import FolderPublication, sync_tree
@@ -22,7 +22,6 @@ __all__ = [
     "Publication",
     "check_outputs",
     "check_values",
-    "digest_file",
     "dtype_for",
     "hold_against",
     "open_checkpoint",

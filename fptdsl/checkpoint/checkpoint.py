@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..diagnostics import Diagnostic
-from .contents import Container
+from .contents import Container, read_contents
 from .dtypes import RAW
 from .keys import KeyName
-from .same_files import Stopped
+from .known_files import KnownFiles
+from .scanning import Scan, spans
 from .state import State
-from .storage import CHUNK, Array, Bytes, Entry
+from .storage import Array, Entry
 
 if TYPE_CHECKING:
     import torch
@@ -58,7 +58,10 @@ class Checkpoint:
     """``__metadata__`` of a safetensors file."""
     loaded: TorchFile | None = field(default=None, repr=False)
     """The object that a torch file holds."""
-    _digest: str | None = field(default=None, init=False, repr=False)
+    known: KnownFiles = field(default_factory=KnownFiles, repr=False)
+    """What has been worked out of its files, and of those of a checkpoint that was given the same."""
+    sound: set[str] = field(default_factory=set, init=False, repr=False)
+    """Tensors that a digest has seen to be finite, and to match their checksums; of others it says nothing."""
 
     def __enter__(self) -> Checkpoint:
         return self
@@ -141,14 +144,29 @@ class Checkpoint:
     def digest(self, stop: Event | None = None, like: Checkpoint | None = None) -> str:
         """SHA-256 of the file, in hexadecimal (computed once); :class:`Stopped` soon after ``stop`` is set.
 
-        ``like``: a checkpoint that may hold some of the same files, with its digest known.
+        On the way the tensors are looked at: see :attr:`sound`.  ``like``: a checkpoint with which files may be shared.
         """
-        if self._digest is None:
-            self._digest = self._digested(stop, like)
-        return self._digest
+        inside = {name.raw: self.entries[spec] for spec, name in self.names.items()}
+        scan = self.known.scan(self.descriptor, spans(inside), stop)
+        self._heed(scan, self.names)
+        return scan.sha256
 
-    def _digested(self, stop: Event | None, like: Checkpoint | None) -> str:
-        return digest_of(self.descriptor, stop)
+    def scan_written(self, path: Path, stop: Event | None = None) -> None:
+        """Learn of a file that was written in this one's place what its digest will ask; only of safetensors."""
+        if self.container != "safetensors":
+            return
+        contents = read_contents(path, None)
+        try:
+            self.known.scan(contents.descriptor, spans(contents.entries), stop, self._twin(path.name, self))
+        finally:
+            contents.close()
+
+    def _twin(self, name: str, other: Checkpoint | None) -> int | None:
+        """The open file of a folder that is called so."""
+        return None
+
+    def _heed(self, scan: Scan, names: Iterable[str]) -> None:
+        self.sound.update(spec for spec in names if self.names[spec].raw in scan.sound)
 
     @property
     def known_dtypes(self) -> dict[str, str]:
@@ -158,33 +176,3 @@ class Checkpoint:
     def raw(self, name: str) -> Any:
         """The value in the file's state dict (a torch tensor with its wrapper, or an Entry)."""
         return self.state.tensors[self.names[name].raw]
-
-
-def digest_of(descriptor: int, stop: Event | None = None) -> str:
-    """SHA-256 of an open file from its start, in hexadecimal."""
-    total = hashlib.sha256()
-    for piece in _pieces(descriptor, stop):
-        total.update(piece.data)
-    return total.hexdigest()
-
-
-def _pieces(descriptor: int, stop: Event | None = None) -> Iterator[Bytes]:
-    """The bytes of an open file, each piece in the memory of the one before it: fresh memory costs as much as reading.
-
-    Raises :class:`Stopped` soon after ``stop`` is set.
-    """
-    memory, at = np.empty(CHUNK, np.uint8), 0
-    while count := os.preadv(descriptor, [memory.data], at):
-        yield memory[:count]
-        at += count
-        if stop is not None and stop.is_set():
-            raise Stopped
-
-
-def digest_file(path: str | os.PathLike[str]) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        return digest_of(descriptor)
-    finally:
-        os.close(descriptor)

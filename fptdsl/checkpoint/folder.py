@@ -13,10 +13,10 @@ from typing import Any
 
 from ..diagnostics import Diagnostic, Diagnostics, FptError
 from ..language import syntax
-from .checkpoint import Checkpoint, digest_of
+from .checkpoint import Checkpoint
 from .contents import Contents, read_contents
 from .named import name_entries
-from .same_files import Comparisons
+from .scanning import spans
 from .shard_index import Layout, find_layout
 from .state import State
 from .storage import Entry
@@ -34,34 +34,27 @@ class FolderCheckpoint(Checkpoint):
     """The weights files by name."""
     home: Mapping[Any, str] = field(default_factory=dict, repr=False)
     """Raw key -> name of the file that holds it."""
-    digests: dict[str, str] = field(default_factory=dict, repr=False)
-    """SHA-256 of the weights files by name, where it has been worked out."""
-    compared: Comparisons = field(default_factory=Comparisons, repr=False)
-    """Which of the files are those of another folder."""
 
     def close(self) -> None:
         for contents in self.files.values():
             contents.close()
 
-    def _digested(self, stop: Event | None, like: Checkpoint | None) -> str:
+    def digest(self, stop: Event | None = None, like: Checkpoint | None = None) -> str:
         """SHA-256 over the names and digests of the weights files, as ``sha256sum`` lists them.
 
-        A file that is, byte by byte, one whose digest is known need not be hashed: comparing is five times faster.
+        A file that is, byte by byte, one of ``like`` need not be hashed again.
         """
-        known = like.digests if isinstance(like, FolderCheckpoint) else {}
-        # What has to be hashed comes first: meanwhile another thread may be comparing the rest.
-        for name in sorted(self.files, key=lambda name: (name in known, name)):
-            digest = known.get(name)
-            if digest is None or like is None or not self._same_file(name, like, stop):
-                digest = digest_of(self.files[name].descriptor, stop)
-            self.digests[name] = digest
-        lines = [f"{self.digests[name]}  {name}\n" for name in sorted(self.files)]
+        lines = []
+        for name, contents in sorted(self.files.items()):
+            scan = self.known.scan(contents.descriptor, spans(contents.entries), stop, self._twin(name, like))
+            self._heed(scan, (spec for spec, key in self.names.items() if self.home[key.raw] == name))
+            lines.append(f"{scan.sha256}  {name}\n")
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
-    def _same_file(self, name: str, other: Checkpoint, stop: Event | None = None) -> bool:
-        """Whether a weights file is that of another folder, byte by byte; asked twice, it is read once."""
+    def _twin(self, name: str, other: Checkpoint | None) -> int | None:
+        """The open file of another folder that is called the same."""
         twin = other.files.get(name) if isinstance(other, FolderCheckpoint) else None
-        return twin is not None and self.compared.same(self.files[name].descriptor, twin.descriptor, stop)
+        return None if twin is None else twin.descriptor
 
     def in_same_file(self, name: str, other: Checkpoint, source: str) -> bool:
         """Whether a tensor lies in a file that is that of ``other``, and is called there what ``source`` is called.
@@ -71,7 +64,10 @@ class FolderCheckpoint(Checkpoint):
         if not isinstance(other, FolderCheckpoint) or name not in self.names or source not in other.names:
             return False
         key = self.names[name].raw
-        return key == other.names[source].raw and self._same_file(self.home[key], other)
+        file = self.home[key]
+        twin = self._twin(file, other)
+        same_name = key == other.names[source].raw
+        return same_name and twin is not None and self.known.same(self.files[file].descriptor, twin)
 
     def part(self, file: str) -> Checkpoint:
         """What one weights file holds of the checkpoint; it is closed with the folder, not by itself."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from pathlib import Path
 
@@ -15,11 +15,18 @@ from .shards import LIMIT, NewFile, content, new_files, size_of
 from .writing import write_slots
 
 
-def write_folder(target: Path, source: FolderCheckpoint, tensors: Sequence[NewTensor], limit: int = LIMIT) -> None:
+def write_folder(
+    target: Path,
+    source: FolderCheckpoint,
+    tensors: Sequence[NewTensor],
+    finished: Callable[[Path], None] = lambda path: None,
+    limit: int = LIMIT,
+) -> None:
     """Write the weights files and their index into the folder ``target``, which exists.
 
-    One file after the other; a file of which nothing changes is copied as it is.  ``limit`` is the size in bytes
-    from which a file is split.  Raises what :func:`~.writing.write_checkpoint` raises.
+    One file after the other; a file of which nothing changes is copied as it is.  ``finished`` is called with the
+    path of every file; ``limit`` is the size in bytes from which a file is split.  Raises what
+    :func:`~.writing.write_checkpoint` raises.
     """
     files = new_files(source, lay_out(source, tensors), limit)
     for file in files:
@@ -28,6 +35,7 @@ def write_folder(target: Path, source: FolderCheckpoint, tensors: Sequence[NewTe
             copy_open(contents.descriptor, str(contents.path), target / file.name)
         else:
             write_slots(target / file.name, source.part(file.old), file.slots)
+        finished(target / file.name)
     index = source.layout.index
     if index is None and len(files) > 1:
         index = _index_name(files[0].name)

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .checkpoint import Checkpoint
 from .layout import NewTensor, Slot, lay_out
 
 
-def write_checkpoint(target: str | Path, source: Checkpoint, tensors: Sequence[NewTensor]) -> None:
+def write_checkpoint(
+    target: str | Path,
+    source: Checkpoint,
+    tensors: Sequence[NewTensor],
+    finished: Callable[[Path], None] = lambda path: None,
+) -> None:
     """Write ``tensors`` to the file ``target``, all else as in ``source``; for a folder, its weights and index.
 
     ``tensors`` are those that the grown spec describes, in the order of its ``state_dict``; described
     tensors of ``source`` that no new one continues are left out.  The container is that of ``source``,
-    whatever the name of ``target``.  The file is neither synced nor renamed: see ``transaction``.
+    whatever the name of ``target``.  The file is neither synced nor renamed: see ``transaction``.  ``finished``
+    is called with the path of every weights file when it is complete.
 
     Raises ``OSError`` when the file cannot be written, ``FptError`` F428 when a new key is taken already,
     F405 or F410 when the source cannot be read to its end.
@@ -24,9 +30,10 @@ def write_checkpoint(target: str | Path, source: Checkpoint, tensors: Sequence[N
     if isinstance(source, FolderCheckpoint):
         from .folder_writing import write_folder
 
-        write_folder(Path(target), source, tensors)
+        write_folder(Path(target), source, tensors, finished)
     else:
         write_slots(target, source, lay_out(source, tensors))
+        finished(Path(target))
 
 
 def write_slots(target: str | Path, source: Checkpoint, slots: Sequence[Slot]) -> None:

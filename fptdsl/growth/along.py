@@ -10,7 +10,7 @@ from ..architecture.graph import GAINS, Init
 from .axes import FRESH, MEAN, ZERO, AxisMap
 from .grid import Float64
 from .law import split_reader
-from .random import Stream, symmetric
+from .random import Stream
 from .recipe import Recipe
 
 
@@ -75,10 +75,10 @@ def _written(old: Float64, axis_map_: AxisMap, sigma: float, stream: Stream, row
     elif fresh.any():
         labels, back = np.unique(axis_map_.label[fresh], return_inverse=True)
         shape = (len(rows), len(labels), *new.shape[2:])
-        draws = stream.uniform_rows(rows, int(np.prod(shape[1:], dtype=np.int64))).reshape(shape)
+        drawn = stream.symmetric_rows(rows, int(np.prod(shape[1:], dtype=np.int64)), sigma).reshape(shape)
         column = (1, -1, *(1,) * (new.ndim - 2))
         factor = np.where(axis_map_.writer[fresh] == FRESH, axis_map_.scale[fresh], 0.0).reshape(column)
-        new[:, fresh] = symmetric(draws, sigma)[:, back] * factor
+        new[:, fresh] = drawn[:, back] * factor
     if axis_map_.sign is not None:
         new *= axis_map_.sign.reshape(1, -1, *(1,) * (new.ndim - 2))
     return new

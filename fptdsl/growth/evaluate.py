@@ -15,7 +15,7 @@ from .axes import MEAN, ZERO, AxisMap, Ints, Maps
 from .grid import Float64, Raw, is_floating, store, widen_raw
 from .law import split_reader
 from .plan import Plan, TensorPlan
-from .random import Stream, symmetric
+from .random import Stream
 from .recipe import Constant, Gathered, Recipe, Solve, SolveGroups, Source
 from .source import CACHED, CHUNK_BYTES, Weights, deviation
 from .starts import solved, start_rows
@@ -34,6 +34,8 @@ class Evaluator:
         """Of the recipe that is being carried out: which rows are copied."""
         self._width: tuple[Recipe, float] | None = None
         """Of the same: the deviation of what is drawn."""
+        self._stream: tuple[str, Stream] | None = None
+        """Of the tensor whose fresh rows are being drawn."""
         self._solved: tuple[tuple[Solve | SolveGroups, str | None], Float64] | None = None
         """The factor that was solved for last: it is made whole, and read in rows."""
 
@@ -236,25 +238,30 @@ class Evaluator:
         """Rows ``rows`` of the grown tensor: readers split first, then rows copied, so that copies are equal."""
         first = maps[0]
         labels, representative = first.label, first.representatives
-        needed, back = np.unique(representative[labels[rows]], return_inverse=True)
+        members = representative[labels[rows]]
+        alone = np.array_equal(members, rows)  # every class but once: the rows themselves
+        needed, back = (rows, None) if alone else np.unique(members, return_inverse=True)
         source = first.source[needed]
         tail = tuple(m.new for m in maps[1:])
-        grown = np.empty((len(needed), *tail))
         copies = source >= 0
         deviation = self._spread(recipe, maps, roles)
-        if copies.any():
-            numbers = _first_alike(recipe, first, needed[copies])
-            grown[copies] = self._widened(tensor, maps, roles, source[copies], numbers, old_rows, deviation, dtype)
-        if not copies.all():
-            new = ~copies
 
-            def widened(old: Ints) -> Float64:
-                return self._widened(tensor, maps, roles, old, old, old_rows, deviation, dtype)
+        def widened(old: Ints, numbers: Ints) -> Float64:
+            return self._widened(tensor, maps, roles, old, numbers, old_rows, deviation, dtype)
 
-            grown[span(np.flatnonzero(new))] = self._fresh_rows(
-                tensor, recipe, first, needed[new], tail, roles[0], deviation, old_rows, widened
-            )
-        result = grown if len(back) == len(grown) and (np.diff(back) == 1).all() else grown[back]
+        def copied(positions: Ints) -> Float64:
+            return widened(first.source[positions], _first_alike(recipe, first, positions))
+
+        def fresh(positions: Ints) -> Float64:
+            return self._fresh_rows(tensor, recipe, first, positions, tail, roles[0], deviation, old_rows, widened)
+
+        if copies.all() or not copies.any():
+            grown = np.ascontiguousarray((copied if copies.any() else fresh)(needed))
+        else:
+            grown = np.empty((len(needed), *tail))
+            grown[copies] = copied(needed[copies])
+            grown[span(np.flatnonzero(~copies))] = fresh(needed[~copies])
+        result = grown if back is None else grown[back]
         multiply(result, recipe, first, rows, roles[0])
         self._add_noise(result, tensor, recipe, first, rows, representative, deviation)
         return result
@@ -288,12 +295,13 @@ class Evaluator:
         role: str,
         deviation: float,
         old_rows: Callable[[Ints], Float64],
-        widened: Callable[[Ints], Float64],
+        widened: Callable[[Ints, Ints], Float64],
     ) -> Float64:
         """Rows of new classes, by what the tensor is."""
         shape = (len(positions), *tail)
         if first.writer[positions[0]] == MEAN and not recipe.normalises and recipe.init in ("kernel", "shift"):
-            return np.broadcast_to(widened(np.arange(first.old)).mean(axis=0), shape)
+            every = np.arange(first.old)
+            return np.asarray(np.broadcast_to(widened(every, every).mean(axis=0), shape).copy())
         zeroed = first.writer[positions] == ZERO
         column = (-1, *(1,) * len(tail))
         if recipe.init in ("scale", "offset scale", "mean", "variance", "slope"):
@@ -301,13 +309,21 @@ class Evaluator:
             return np.where(zeroed.reshape(column), 0.0, values) if recipe.init == "mean" else values
         if recipe.init == "kernel":
             length = int(np.prod(tail, dtype=np.int64))
-            draws = Stream(self.seed, tensor.name, "fresh").uniform_rows(positions, length).reshape(shape)
-            values = symmetric(draws, deviation)
-            values *= first.scale[positions].reshape(column)
+            values = self._drawing(tensor.name).symmetric_rows(positions, length, deviation).reshape(shape)
+            scale = first.scale[positions]
+            if (scale != 1.0).any():
+                values *= scale.reshape(column)
             if role == "writes" and zeroed.any():
                 values[zeroed] = 0.0
             return values
         return np.zeros(shape)
+
+    def _drawing(self, name: str) -> Stream:
+        """The random numbers of a tensor's fresh rows."""
+        known = self._stream
+        if known is None or known[0] != name:
+            known = self._stream = name, Stream(self.seed, name, "fresh")
+        return known[1]
 
     def _add_noise(
         self,

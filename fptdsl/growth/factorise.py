@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from itertools import product
+from math import sqrt
 from typing import Any
 
 import numpy as np
 
 from ..diagnostics import Diagnostic, FptError
 from .grid import Float64, store, widen_raw
-from .random import Stream, symmetric
+from .random import Stream
 from .recipe import Solve, SolveGroups
 
 EVERY = slice(None)
@@ -88,7 +89,7 @@ def _against(old: Float64, first: Float64, start: Solve) -> Float64:
 def _random(shape: tuple[int, ...], stream: Stream, *, tall: bool) -> Float64:
     """Uniform values of deviation ``1 / sqrt(fan-in)``; orthonormal where the factor is a matrix (well conditioned)."""
     length = int(np.prod(shape[1:], dtype=np.int64))
-    draws = symmetric(stream.uniform_rows(np.arange(shape[0]), length), 1.0 / np.sqrt(max(length, 1)))
+    draws = stream.symmetric_rows(np.arange(shape[0]), length, 1.0 / sqrt(max(length, 1)))
     if int(np.prod(shape[2:], dtype=np.int64)) == 1 and (shape[0] >= shape[1] if tall else shape[1] >= shape[0]):
         basis, triangle = np.linalg.qr(draws if tall else draws.T)
         basis = basis * np.sign(np.where(np.diag(triangle) == 0.0, 1.0, np.diag(triangle)))

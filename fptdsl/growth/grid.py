@@ -53,21 +53,21 @@ def _bfloat16(values: Float64) -> Raw:
     float64 value says to which side it was (subnormal values and overflow included).
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        single = values.astype(np.float32)
-        total = single.sum(dtype=np.float32)
+        single = np.asarray(values, np.float32, order="C")
+        largest = single.max(initial=0.0)
     bits = single.view(np.uint32)
-    upper = bits >> np.uint32(16)
-    rounded = bits + np.uint32(0x7FFF)
-    rounded += upper & np.uint32(1)
-    rounded >>= np.uint32(16)
     half_way = np.flatnonzero(bits.astype(np.uint16) == 0x8000)
-    if len(half_way):
-        above = np.abs(values.reshape(-1)[half_way]) - np.abs(single.reshape(-1)[half_way].astype(np.float64))
-        flat, low = rounded.reshape(-1), upper.reshape(-1)[half_way]
-        flat[half_way] = np.where(above == 0, flat[half_way], low + (above > 0))
-    if np.isnan(total):
-        rounded[np.isnan(single)] = 0x7FC0  # a sum carries into the sign of some
-    return np.asarray(rounded.astype(np.uint16))
+    rounded = bits + np.uint32(0x7FFF)
+    rounded >>= np.uint32(16)
+    upper = rounded.astype(np.uint16)
+    if len(half_way):  # So far rounded down.
+        below = single.reshape(-1)[half_way].astype(np.float64)
+        above = np.abs(values.reshape(-1)[half_way]) - np.abs(below)
+        low = upper.reshape(-1)[half_way]
+        upper.reshape(-1)[half_way] = low + np.where(above == 0, low & 1, above > 0).astype(np.uint16)
+    if np.isnan(largest):
+        upper[np.isnan(single)] = 0x7FC0  # a carry goes into the sign of some
+    return np.asarray(upper)
 
 
 def snap(values: Float64, step: Float64) -> Float64:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .axes import FRESH, PAIR, AxisMap
 from .grid import Float64, snap, ulp
-from .random import Stream, symmetric
+from .random import Stream
 
 
 def split_reader(
@@ -83,8 +83,8 @@ def _project(
     They lie on no common grid with the old weight, so the file's rounding shows (S-4).
     """
     length = int(np.prod(new.shape[2:], dtype=np.int64))
-    draws = stream.uniform_rows(rows, members.size * length)
-    fresh = symmetric(draws, deviation).reshape(len(rows), *members.shape, *new.shape[2:])
+    fresh = stream.symmetric_rows(rows, members.size * length, deviation)
+    fresh = fresh.reshape(len(rows), *members.shape, *new.shape[2:])
     tail = (1,) * (new.ndim - 2)
     valid = (members >= 0).reshape(1, *members.shape, *tail)
     fresh = np.where(valid, fresh, 0.0)
@@ -121,8 +121,8 @@ def _fill_fresh(
         return
     shape = new.shape[2:]
     length = int(np.prod(shape, dtype=np.int64))
-    draws = stream.uniform_rows(rows, new.shape[1] * length).reshape(len(rows), new.shape[1], *shape)
-    values = symmetric(draws, deviation) * axis_map.scale.reshape(1, -1, *(1,) * len(shape))
+    drawn = stream.symmetric_rows(rows, new.shape[1] * length, deviation).reshape(len(rows), new.shape[1], *shape)
+    values = drawn * axis_map.scale.reshape(1, -1, *(1,) * len(shape))
     only = fresh & (axis_map.reader == FRESH)
     new[:, only] = values[:, only]
     paired = fresh & (axis_map.reader == PAIR)

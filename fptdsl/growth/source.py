@@ -10,8 +10,8 @@ from .grid import Raw, widen_raw
 
 CHUNK_BYTES = 1 << 22
 """Size of a chunk in float64."""
-CACHED = 1 << 16
-"""Elements that are measured or made at a time: half a megabyte of float64 stays in the processor's cache."""
+CACHED = 1 << 17
+"""Elements that are measured or made at a time: a megabyte of float64 stays in the processor's cache."""
 SAMPLED = 1 << 21
 """Elements of a tensor from which on a part is measured: this many give its deviation to a thousandth."""
 

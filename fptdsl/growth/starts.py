@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import erf
+from math import erf, sqrt
 
 import numpy as np
 
 from .factorise import factor, factor_groups
 from .grid import Float64, identity_norm, snap, store, ulp, widen_raw
-from .random import Stream, symmetric
+from .random import Stream
 from .recipe import (
     Constant,
     Cycle,
@@ -67,9 +67,14 @@ def start_rows(
 
 
 def solved(start: Solve | SolveGroups, source: Weights, dtype: str | None, seed: int) -> Float64:
-    """A factor of an old kernel, whole; both factors are drawn from the same numbers."""
+    """A factor of an old kernel, whole; both factors are drawn from the same numbers.
+
+    Raises ``ValueError`` for a kernel with NaN or infinity, for which there is nothing to solve.
+    """
     rows = source.shape(start.name)[0]
     old = _old(start.name, np.arange(rows), source)
+    if not np.isfinite(old).all():
+        raise ValueError(f"{start.name} is not finite")
     if isinstance(start, SolveGroups):
         return factor_groups(start, old, seed, dtype)
     return factor(start, old, Stream(seed, "factor", start.name), dtype)
@@ -125,16 +130,14 @@ def _dirac(start: Dirac, rows: np.ndarray, stream: Stream) -> Float64:
         values[index] = 1.0
     if start.noise:
         length = int(np.prod(start.shape[1:], dtype=np.int64))
-        draws = stream.uniform_rows(rows, length).reshape(values.shape)
-        values += symmetric(draws, start.noise / np.sqrt(max(length, 1)))
+        values += stream.symmetric_rows(rows, length, start.noise / sqrt(max(length, 1))).reshape(values.shape)
     return values
 
 
 def _fresh(start: Fresh, rows: np.ndarray, stream: Stream, measure: Callable[[str], float]) -> Float64:
     length = int(np.prod(start.shape[1:], dtype=np.int64))
     sigma = measure(start.like) if start.like else float(1.0 / np.sqrt(max(length, 1)))
-    draws = stream.uniform_rows(rows, length).reshape(len(rows), *start.shape[1:])
-    return symmetric(draws, sigma)
+    return stream.symmetric_rows(rows, length, sigma).reshape(len(rows), *start.shape[1:])
 
 
 def _identity_norm(start: IdentityNorm, source: Weights, dtype: str | None) -> Float64:

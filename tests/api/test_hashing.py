@@ -11,7 +11,7 @@ import torch
 
 from fptdsl.api.hashing import Hashing
 from fptdsl.checkpoint import open_checkpoint
-from fptdsl.checkpoint.same_files import Stopped
+from fptdsl.checkpoint.scanning import Stopped
 
 
 @pytest.fixture
@@ -22,12 +22,12 @@ def path(tmp_path: Path) -> Path:
 
 def test_it_is_the_digest_of_the_file(path: Path) -> None:
     with open_checkpoint(path, None) as source, Hashing() as hashing:
-        assert hashing.start(source).result() == hashlib.sha256(path.read_bytes()).hexdigest()
+        assert hashing.start(source, []).result() == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_leaving_ends_it(path: Path) -> None:
     with open_checkpoint(path, None) as source, Hashing() as hashing:
-        digest = hashing.start(source)
+        digest = hashing.start(source, [])
     assert digest.done()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -13,9 +14,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from fptdsl.checkpoint import FolderCheckpoint, open_checkpoint, same_files
-from fptdsl.checkpoint import folder as module
-from fptdsl.checkpoint.same_files import Stopped, same_bytes
+from fptdsl.checkpoint import FolderCheckpoint, known_files, open_checkpoint
+from fptdsl.checkpoint.known_files import same_bytes
+from fptdsl.checkpoint.scanning import Scan, Span, Stopped, scan_file
 
 
 def shards(folder: Path, *values: float) -> Path:
@@ -35,30 +36,65 @@ def listed(folder: Path) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
+@pytest.fixture
+def scanned(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The files that were hashed."""
+    found: list[int] = []
+
+    def counted(descriptor: int, spans: Sequence[Span], stop: Event | None = None) -> Scan:
+        found.append(descriptor)
+        return scan_file(descriptor, spans, stop)
+
+    monkeypatch.setattr(known_files, "scan_file", counted)
+    return found
+
+
 @pytest.mark.parametrize(("values", "hashed"), [((1.0, 2.0, 3.0), 0), ((1.0, 2.5, 3.0), 1), ((4.0, 5.0, 6.0), 3)])
 def test_files_that_are_known_are_compared(
-    values: tuple[float, ...], hashed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    values: tuple[float, ...], hashed: int, tmp_path: Path, scanned: list[int]
 ) -> None:
-    count = []
-    hash_file = module.digest_of
-
-    def counted(descriptor: int, stop: Event | None) -> str:
-        count.append(descriptor)
-        return hash_file(descriptor, stop)
-
-    monkeypatch.setattr(module, "digest_of", counted)
     old, new = shards(tmp_path / "old", 1.0, 2.0, 3.0), shards(tmp_path / "new", *values)
     with open_checkpoint(old) as before, open_checkpoint(new) as after:
+        after.known = before.known
         assert before.digest() == listed(old)
-        count.clear()
+        scanned.clear()
         assert after.digest(like=before) == listed(new)
-    assert len(count) == hashed
+        assert after.sound == {"t1", "t2", "t3"}
+    assert len(scanned) == hashed
 
 
 def test_without_known_digests_all_are_hashed(tmp_path: Path) -> None:
     old, new = shards(tmp_path / "old", 1.0, 2.0), shards(tmp_path / "new", 1.0, 2.0)
     with open_checkpoint(old) as before, open_checkpoint(new) as after:
         assert after.digest(like=before) == listed(new)
+
+
+def test_what_was_learnt_while_it_was_written_is_asked_for(tmp_path: Path, scanned: list[int]) -> None:
+    old, new = shards(tmp_path / "old", 1.0, 2.0), shards(tmp_path / "new", 1.0, 2.5)
+    with open_checkpoint(old) as before:
+        before.digest()
+        for path in sorted(new.glob("*.safetensors")):
+            before.scan_written(path)
+        scanned.clear()
+        with open_checkpoint(new) as after:
+            after.known = before.known
+            assert after.digest(like=before) == listed(new)
+            assert not scanned
+        (path,) = new.glob("model-00002*")
+        save_file({"t2": torch.full((300, 1000), 3.5)}, path)  # as large as before
+        with open_checkpoint(new) as after:
+            after.known = before.known
+            assert after.digest(like=before) == listed(new)
+            assert len(scanned) == 1
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_digest_tells_the_sound_tensors(bad: float, tmp_path: Path) -> None:
+    folder = shards(tmp_path / "folder", 1.0, bad, 3.0)
+    with open_checkpoint(folder) as found:
+        assert not found.sound
+        found.digest()
+        assert found.sound == {"t1", "t3"}
 
 
 def test_one_byte_at_the_end_counts(tmp_path: Path) -> None:
@@ -89,10 +125,11 @@ def test_a_file_is_compared_once_whoever_asks(tmp_path: Path, monkeypatch: pytes
         sleep(0.05)  # Long enough for the other thread to ask.
         return same_bytes(left, right, stop)
 
-    monkeypatch.setattr(same_files, "same_bytes", slow)
+    monkeypatch.setattr(known_files, "same_bytes", slow)
     old, new = shards(tmp_path / "old", 1.0, 2.0, 3.0), shards(tmp_path / "new", 1.0, 2.5, 3.0)
     with open_checkpoint(old) as before, open_checkpoint(new) as after:
         assert isinstance(after, FolderCheckpoint)
+        after.known = before.known
         before.digest()
         with ThreadPoolExecutor(1) as pool:
             digest = pool.submit(after.digest, None, before)
@@ -107,8 +144,9 @@ def test_what_the_first_thread_meets_the_others_meet(tmp_path: Path, monkeypatch
     def broken(left: int, right: int, stop: Event | None = None) -> bool:
         raise OSError("the disk is gone")
 
-    monkeypatch.setattr(same_files, "same_bytes", broken)
-    compared = same_files.Comparisons()
-    for _ in range(2):
-        with pytest.raises(OSError, match="gone"):
-            compared.same(1, 2)
+    monkeypatch.setattr(known_files, "same_bytes", broken)
+    known = known_files.KnownFiles()
+    with open(__file__, "rb") as file:
+        for _ in range(2):
+            with pytest.raises(OSError, match="gone"):
+                known.same(file.fileno(), file.fileno())

@@ -1,0 +1,49 @@
+"""A checkpoint with NaN or infinity is refused as that, whatever its growth would make of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import fptdsl
+from fptdsl.diagnostics import FptError
+
+SPEC = """
+model Two(width = 5) {
+  input x: float[4]
+  first: linear(width)
+  relu
+  second: linear(6)
+  tanh
+  third: linear(3)
+}
+"""
+
+
+@pytest.mark.parametrize("container", ["safetensors", "pt"])
+@pytest.mark.parametrize("name", ["first.weight", "second.weight", "third.weight"])
+@pytest.mark.parametrize("bad", [float("nan"), float("-inf")])
+@pytest.mark.parametrize(
+    "grow", ["widen first to 8", "widen first to 8 using net2net", "deepen second by 1 using netmorph(factor=true)"]
+)
+def test_it_is_told_before_what_follows_from_it(
+    grow: str, bad: float, name: str, container: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    spec, source, target = tmp_path / "two.fpt", tmp_path / f"two.{container}", tmp_path / f"grown.{container}"
+    spec.write_text(SPEC)
+    state = {key: value.detach() + 0.01 for key, value in fptdsl.build(spec).state_dict().items()}
+    state[name][-1, -1] = bad
+    if container == "pt":
+        torch.save(state, source)
+    else:
+        save_file(state, source)
+    with pytest.raises(FptError) as caught:
+        fptdsl.apply(spec, source, grow=grow, out=target)
+    (found,) = caught.value.diagnostics
+    assert found.code == "F444"
+    assert f"`{name}` holds {int(bad != bad)} NaN and {int(bad == bad)} infinite values" in found.message
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["two.fpt", source.name]
+    assert "Warning" not in capfd.readouterr().err
