@@ -23,6 +23,7 @@ from math import prod
 from pathlib import Path
 from statistics import median
 
+from filler import Filler
 from llama import BF16, SIZES, make, shapes
 from measure import Usage, machine, middle, run, write_page
 
@@ -104,15 +105,17 @@ def measure(
     growth: Growth, source: Path, work: Path, rounds: int, mergekit: Path | None
 ) -> tuple[dict[str, list[Run]], Phases]:
     """The runs of every program, and the phases of ours."""
-    target, log = work / "grown", work / "log"
+    target, log, filler = work / "grown", work / "log", Filler(work / "filler")
     runs: dict[str, list[Run]] = {}
     phases: Phases = {name: [] for name in OURS}
     for _ in range(rounds):
         for name, command in commands(growth, source, target, mergekit).items():
             os.sync()
+            filler.fill()
             usage = run(command, log=log)
             sync = run(["sync", *sorted(target.iterdir())]).wall
             runs.setdefault(name, []).append(Run(usage, sync))
+            print(f"{growth.title}: {name}: {usage.wall:.2f} s, sync {sync:.2f} s", file=sys.stderr, flush=True)
             if name in OURS:
                 phases[name].append(json.loads((target / "growth.receipt.json").read_text())["seconds"])
             shutil.rmtree(target)
@@ -199,7 +202,8 @@ def main() -> None:
 A bfloat16 Llama of 16 blocks, hidden 2048, feed-forward 8192, 32 heads, 8 key-value heads, vocabulary 32000:
 {size / 1e9:.1f} GB in shards of at most {options.shard_gb:g} GB, its largest tensor {largest:.0f} MiB.
 The programs run in turn, start-up included; times and memory are medians, the ratios medians of the ratios of each
-round.
+round. Before each, free memory is filled with page cache, as on a machine in use: to a virtual machine its host may
+have to give free memory anew, which would cost the program that comes later more than copying does.
 
 `fptdsl apply` writes the certificate, and here evaluates one block of every kind beside it; with `--verify certificate`
 the certificate stands alone. It works out SHA-256 digests of all files, and syncs. The scripts were written for this

@@ -74,7 +74,7 @@ NETWORKS: dict[str, tuple[str, dict[str, object]]] = {
     ),
     "googlenet": ("googlenet", {"width": 2, "size": 32, "num_classes": 5}),
     "inception_bn": ("inception_bn", {"width": 2, "size": 32, "num_classes": 5}),
-    "inception_v3": ("inception_v3", {"width": 1, "size": 80, "num_classes": 5}),
+    "inception_v3": ("inception_v3", {"width": 2, "size": 80, "num_classes": 5}),
     "mobilenet_v2": ("mobilenet_v2", {"width": 1, "size": 32, "num_classes": 5}),
     "mobilenet_v3": ("mobilenet_v3", {"width": 1, "size": 32, "num_classes": 5}),
     "efficientnet_b0": ("efficientnet_b0", {"width": 1, "size": 32, "num_classes": 5}),
