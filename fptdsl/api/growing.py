@@ -66,40 +66,43 @@ def apply(
     if saved is not None:
         model, grow, settings, seed = saved.given(model=model, grow=texts(grow), settings=settings, seed=seed)
         calibrate = saved.data(calibrate)
-    with clock("plan"):
-        read = read_spec(spec, model=model, grow=grow, settings=settings, checkpoint=checkpoint)
-        if saved is not None:
-            saved.check_spec(read)
-    with clock("read"):
-        source = open_fitting(source_path, read, saved, values=False)
-    with source, Hashing() as hashing:
-        old_digest = hashing.start(source, read.graph.tensors)  # From here on, beside all that follows.
+    with Hashing() as early:
+        known = early.ahead(source_path)  # From here on, beside all that follows.
         with clock("plan"):
-            data = given(spec, model, grow, settings, calibrate)
-            made = planned(read, source, seed=seed, given=data, statistics=measured(read, source, calibrate))
-        if saved is not None:
-            saved.check_plan(made.document)
-        if not made.steps:
-            return ApplyResult(
-                {
-                    **made.document,
-                    "kind": "apply",
-                    "outputs": {},
-                    "certificate": None,
-                    "verification": None,
-                    "calibration": None,
-                    "seconds": {},
-                }
-            )
-        outputs = outputs_for(source_path, None if out is None else Path(out))
-        if not source_path.is_dir():
-            check_container(outputs.checkpoint, source.container)
-        others = (probe, plan, model, calibrate)
-        inputs = [source_path, *read.files, *(Path(path) for path in others if path is not None)]
-        return _publish(
-            made, read, source, hashing, old_digest, outputs, inputs,
-            probe=probe, extent=verify, calibrate=calibrate, force=force, progress=progress, clock=clock,
-        )  # fmt: skip
+            read = read_spec(spec, model=model, grow=grow, settings=settings, checkpoint=checkpoint)
+            if saved is not None:
+                saved.check_spec(read)
+        with clock("read"):
+            source = open_fitting(source_path, read, saved, values=False)
+            source.known = known
+        with source, Hashing() as hashing:
+            old_digest = hashing.start(source, read.graph.tensors)
+            with clock("plan"):
+                data = given(spec, model, grow, settings, calibrate)
+                made = planned(read, source, seed=seed, given=data, statistics=measured(read, source, calibrate))
+            if saved is not None:
+                saved.check_plan(made.document)
+            if not made.steps:
+                return ApplyResult(
+                    {
+                        **made.document,
+                        "kind": "apply",
+                        "outputs": {},
+                        "certificate": None,
+                        "verification": None,
+                        "calibration": None,
+                        "seconds": {},
+                    }
+                )
+            outputs = outputs_for(source_path, None if out is None else Path(out))
+            if not source_path.is_dir():
+                check_container(outputs.checkpoint, source.container)
+            others = (probe, plan, model, calibrate)
+            inputs = [source_path, *read.files, *(Path(path) for path in others if path is not None)]
+            return _publish(
+                made, read, source, hashing, old_digest, outputs, inputs,
+                probe=probe, extent=verify, calibrate=calibrate, force=force, progress=progress, clock=clock,
+            )  # fmt: skip
 
 
 def _publish(

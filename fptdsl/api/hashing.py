@@ -17,6 +17,7 @@ from ..diagnostics import FptError
 
 if TYPE_CHECKING:
     from ..checkpoint import Checkpoint
+    from ..checkpoint.known_files import KnownFiles
 
 
 class Hashing:
@@ -38,6 +39,14 @@ class Hashing:
         self._stop.set()
         self._pool.shutdown(cancel_futures=True)
 
+    def ahead(self, path: Path) -> KnownFiles:
+        """What will be asked of a checkpoint that is about to be opened is worked out from here on."""
+        from ..checkpoint.known_files import KnownFiles
+
+        known = KnownFiles()
+        self._pool.submit(self._scan_ahead, path, known)
+        return known
+
     def start(self, checkpoint: Checkpoint, names: Iterable[str], like: Checkpoint | None = None) -> Future[str]:
         """Its digest, some time; the checkpoint has to stay open until then.
 
@@ -49,6 +58,11 @@ class Hashing:
     def written(self, path: Path, source: Checkpoint) -> None:
         """A file is complete: its digest can be had sooner, by a checkpoint that knows what ``source`` knows."""
         self._pool.submit(self._scan, path, source)
+
+    def _scan_ahead(self, path: Path, known: KnownFiles) -> None:
+        from ..checkpoint.scanning_ahead import scan_ahead
+
+        scan_ahead(path, known, self._stop)
 
     def _digest(self, checkpoint: Checkpoint, names: list[str], like: Checkpoint | None) -> str:
         from ..checkpoint import check_values

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..diagnostics import Diagnostic
-from .contents import Container, read_contents
+from .contents import Container
 from .dtypes import RAW
 from .keys import KeyName
 from .known_files import KnownFiles
 from .scanning import Scan, spans
+from .scanning_ahead import scan_path
 from .state import State
 from .storage import Array, Entry
 
@@ -153,13 +154,8 @@ class Checkpoint:
 
     def scan_written(self, path: Path, stop: Event | None = None) -> None:
         """Learn of a file that was written in this one's place what its digest will ask; only of safetensors."""
-        if self.container != "safetensors":
-            return
-        contents = read_contents(path, None)
-        try:
-            self.known.scan(contents.descriptor, spans(contents.entries), stop, self._twin(path.name, self))
-        finally:
-            contents.close()
+        if self.container == "safetensors":
+            scan_path(path, self.known, stop, self._twin(path.name, self))
 
     def _twin(self, name: str, other: Checkpoint | None) -> int | None:
         """The open file of a folder that is called so."""

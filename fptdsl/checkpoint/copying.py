@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
+from threading import Event
 from typing import BinaryIO
 
 from ..diagnostics import Diagnostic, FptError
@@ -14,19 +15,19 @@ AT_ONCE = 1 << 26
 """Bytes that the kernel is asked to copy in one call, between which an interruption is seen."""
 
 
-def copy_storage(file: BinaryIO, storage: Storage) -> None:
-    """Append the bytes of a storage to an open file."""
-    done = _copied_by_kernel(file, storage) if isinstance(storage, FileStorage) else 0
-    while done < storage.nbytes:
-        stop = min(done + CHUNK, storage.nbytes)
-        file.write(storage.read(done, stop).data)
-        done = stop
+def copy_storage(file: BinaryIO, storage: Storage, stop: Event | None = None) -> None:
+    """Append the bytes of a storage to an open file; ends early, with what is there, soon after ``stop`` is set."""
+    done = _copied_by_kernel(file, storage, stop) if isinstance(storage, FileStorage) else 0
+    while done < storage.nbytes and not (stop is not None and stop.is_set()):
+        end = min(done + CHUNK, storage.nbytes)
+        file.write(storage.read(done, end).data)
+        done = end
 
 
-def copy_open(descriptor: int, path: str, target: Path) -> None:
-    """Write a file with the content of an open one; ``path`` is its name in messages."""
+def copy_open(descriptor: int, path: str, target: Path, stop: Event | None = None) -> None:
+    """Write a file with the content of an open one; ``path`` is its name in messages, ``stop`` ends it early."""
     with open(target, "wb") as file:
-        copy_storage(file, FileStorage(descriptor, path, 0, os.fstat(descriptor).st_size))
+        copy_storage(file, FileStorage(descriptor, path, 0, os.fstat(descriptor).st_size), stop)
 
 
 def copy_file(source: Path, target: Path) -> None:
@@ -45,7 +46,7 @@ def copy_file(source: Path, target: Path) -> None:
         os.close(descriptor)
 
 
-def _copied_by_kernel(file: BinaryIO, storage: FileStorage) -> int:
+def _copied_by_kernel(file: BinaryIO, storage: FileStorage, stop: Event | None) -> int:
     """How many of the first bytes the kernel copied; 0 for small ones and where it cannot."""
     done = 0
     if storage.nbytes < CHUNK or not hasattr(os, "copy_file_range"):
@@ -53,7 +54,7 @@ def _copied_by_kernel(file: BinaryIO, storage: FileStorage) -> int:
     file.flush()
     # Refused between file systems and by some; the caller copies the rest, or meets the same full disk.
     with suppress(OSError):
-        while done < storage.nbytes:
+        while done < storage.nbytes and not (stop is not None and stop.is_set()):
             left = min(storage.nbytes - done, AT_ONCE)
             got = os.copy_file_range(storage.descriptor, file.fileno(), left, storage.offset + done)
             if got == 0:

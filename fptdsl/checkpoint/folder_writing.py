@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from math import prod
 from pathlib import Path
+from threading import Event
 
 from .copying import copy_open
 from .folder import FolderCheckpoint
@@ -24,18 +26,32 @@ def write_folder(
 ) -> None:
     """Write the weights files and their index into the folder ``target``, which exists.
 
-    One file after the other; a file of which nothing changes is copied as it is.  ``finished`` is called with the
+    A file of which nothing changes is copied as it is, beside the others.  ``finished`` is called with the
     path of every file; ``limit`` is the size in bytes from which a file is split.  Raises what
     :func:`~.writing.write_checkpoint` raises.
     """
     files = new_files(source, lay_out(source, tensors), limit)
-    for file in files:
+    copies = [file for file in files if file.unchanged(source)]
+
+    def copy(file: NewFile) -> None:
         contents = source.files[file.old]
-        if file.unchanged(source):
-            copy_open(contents.descriptor, str(contents.path), target / file.name)
-        else:
-            write_slots(target / file.name, source.part(file.old), file.slots)
-        finished(target / file.name)
+        if not stop.is_set():
+            copy_open(contents.descriptor, str(contents.path), target / file.name, stop)
+            finished(target / file.name)
+
+    stop = Event()
+    with ThreadPoolExecutor(1) as beside:  # The kernel copies while others are computed.
+        try:
+            copying = [beside.submit(copy, file) for file in copies]
+            for file in files:
+                if file not in copies:
+                    write_slots(target / file.name, source.part(file.old), file.slots)
+                    finished(target / file.name)
+            for one in copying:
+                one.result()
+        except BaseException:
+            stop.set()
+            raise
     index = source.layout.index
     if index is None and len(files) > 1:
         index = _index_name(files[0].name)

@@ -19,18 +19,40 @@ PREFIXES = ("module.", "_orig_mod.")
 
 @dataclass(frozen=True)
 class KeyName:
-    """How one key of the file is called in the spec: ``strip`` dropped, then a prefix exchanged."""
+    """How one key of the file is called in the spec: ``strip`` dropped, then exchanged what a rule exchanges."""
 
     raw: str
     spec: str
     strip: str = ""
     rename: tuple[str, str] | None = None
 
-    def undo(self, spec: str) -> str:
-        """The file's key for another spec key of the same family (a new neighbour of this one)."""
-        if self.rename is not None and spec.startswith(self.rename[1]):
-            spec = self.rename[0] + spec[len(self.rename[1]) :]
+    def undo(self, spec: str, others: Iterable[tuple[str, str]] = ()) -> str:
+        """The file's key for another spec key of the same family (a new neighbour of this one).
+
+        ``others`` are further rules, for keys that this one's rule does not name.
+        """
+        for first, second in ((self.rename,) if self.rename is not None else ()) + tuple(others):
+            found = exchanged(spec, second, first)
+            if found is not None:
+                return self.strip + found
         return self.strip + spec
+
+
+def exchanged(key: str, old: str, new: str) -> str | None:
+    """The key with what ``old`` says exchanged by what ``new`` says; None where it does not fit.
+
+    Both are prefixes, or patterns in which one ``*`` stands for what stays: ``*.gamma`` to ``*.weight``.
+    """
+    (head, tail), (new_head, new_tail) = _sides(old), _sides(new)
+    if len(key) < len(head) + len(tail) or not key.startswith(head) or not key.endswith(tail):
+        return None
+    return new_head + key[len(head) : len(key) - len(tail)] + new_tail
+
+
+def _sides(pattern: str) -> tuple[str, str]:
+    """What is before the star, and behind it; a prefix has nothing behind."""
+    head, _, tail = pattern.partition("*")
+    return head, tail
 
 
 def rules_of(rules: syntax.Checkpoint | None, kind: str) -> list[syntax.CheckpointEntry]:
@@ -66,29 +88,52 @@ def strip_keys(
 
 
 def rename_keys(
-    dropped: dict[str, str], rules: Sequence[syntax.CheckpointEntry], found: Diagnostics, path: str
+    dropped: dict[str, str],
+    rules: Sequence[syntax.CheckpointEntry],
+    found: Diagnostics,
+    path: str,
+    described: frozenset[str] = frozenset(),
 ) -> list[KeyName]:
-    """The spec's key of each key; a key is renamed once, by the longest prefix that fits."""
+    """The spec's key of each key; a key is renamed once, by the longest rule that fits.
+
+    With ``described`` a rule holds for what it makes one of these keys, and is not one yet: rules for a family may be
+    needed for some of its files only.
+    """
     names: list[KeyName] = []
     used: set[int] = set()
+    rules = [rule for rule in rules if _well_formed(rule, found, path)]
     for raw, strip in dropped.items():
         key = raw[len(strip) :]
-        fitting = [(len(rule.first), -place) for place, rule in enumerate(rules) if key.startswith(rule.first)]
+        fitting = [
+            (len(rule.first), -place, spec)
+            for place, rule in enumerate(rules)
+            if (spec := exchanged(key, rule.first, rule.second or "")) is not None
+            and (not described or (spec in described and key not in described))
+        ]
         if not fitting:
             names.append(KeyName(raw, key, strip))
             continue
-        place = -max(fitting)[1]
-        used.add(place)
-        pair = (rules[place].first, rules[place].second or "")
-        names.append(KeyName(raw, pair[1] + key[len(pair[0]) :], strip, pair))
+        _, place, spec = max(fitting)
+        used.add(-place)
+        names.append(KeyName(raw, spec, strip, (rules[-place].first, rules[-place].second or "")))
     for place, rule in enumerate(rules):
         if place not in used:
             after = [raw[len(strip) :] for raw, strip in dropped.items()]
-            message = f'`rename "{rule.first}" to "{rule.second}"`: no key begins so; {shown(after)}'
+            fits = "is so" if "*" in rule.first else "begins so"
+            message = f'`rename "{rule.first}" to "{rule.second}"`: no key {fits}; {shown(after)}'
             hint = did_you_mean(rule.first.rstrip("."), heads(after)) or "remove the rule"
             found.add("F424", message, rule.span, hint=hint, path=path)
     _check_distinct(names, found, path)
     return names
+
+
+def _well_formed(rule: syntax.CheckpointEntry, found: Diagnostics, path: str) -> bool:
+    stars = rule.first.count("*"), (rule.second or "").count("*")
+    if stars in ((0, 0), (1, 1)):
+        return True
+    message = f'`rename "{rule.first}" to "{rule.second}"`: one `*` on both sides, or none'
+    found.add("F424", message, rule.span, hint="the star stands for the part of the key that stays", path=path)
+    return False
 
 
 def _check_distinct(names: Iterable[KeyName], found: Diagnostics, path: str) -> None:
@@ -147,13 +192,20 @@ def tie_keys(
 
 
 def ignored_keys(
-    keys: Sequence[str], rules: Sequence[syntax.CheckpointEntry], found: Diagnostics, path: str
+    keys: Sequence[str],
+    rules: Sequence[syntax.CheckpointEntry],
+    found: Diagnostics,
+    path: str,
+    described: frozenset[str] = frozenset(),
 ) -> dict[str, str]:
-    """Each ignored key with the pattern that hits it; a pattern without a hit is a warning."""
+    """Each ignored key with the pattern that hits it; a pattern without a hit is a warning.
+
+    Keys that are ``described`` are not ignored: a family's rule may name what only some of its networks lack.
+    """
     ignored: dict[str, str] = {}
     for rule in rules:
         pattern = re.compile(".*".join(re.escape(part) for part in re.split(r"\*+", rule.first)), re.DOTALL)
-        hits = [key for key in keys if pattern.fullmatch(key)]
+        hits = [key for key in keys if pattern.fullmatch(key) and key not in described]
         if not hits:
             # A warning, for the same spec serves checkpoints with and without such entries.
             message = f'`ignore "{rule.first}"` hits no key; {shown(keys)}'

@@ -190,13 +190,15 @@ class _Namer:
     def __init__(self, source: Checkpoint) -> None:
         self.names = source.names
         self.nearest = Nearest(list(source.names))
+        self.patterns = list(dict.fromkeys(n.rename for n in source.names.values() if n.rename and "*" in n.rename[1]))
+        """Rules that name the end of a key: a new one need not lie near one that they have named."""
 
     def raw(self, tensor: NewTensor) -> str:
         known = self.names.get(tensor.name)
         if known is not None:
             return known.raw
         near = tensor.source if tensor.source is not None else self.nearest(tensor.name)
-        return (self.names[near] if near is not None else KeyName("", "")).undo(tensor.name)
+        return (self.names[near] if near is not None else KeyName("", "")).undo(tensor.name, self.patterns)
 
 
 class Nearest:

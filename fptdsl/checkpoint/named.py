@@ -47,13 +47,14 @@ def name_entries(
 ) -> Named:
     """Apply the rules to the raw keys of ``entries``; raises ``FptError`` F423 to F429."""
     found = Diagnostics()
-    names, prefix = _names(list(entries), rules, described, found, path)
+    needed = described if family else frozenset()
+    names, prefix = _names(list(entries), rules, described, needed, found, path)
     aliases = rules_of(rules, "alias")
     if family:
         names, links = tie_keys(names, aliases, described)
     else:
         links = alias_keys([key.spec for key in names], aliases, found, path)
-    ignored = ignored_keys([key.spec for key in names], rules_of(rules, "ignore"), found, path)
+    ignored = ignored_keys([key.spec for key in names], rules_of(rules, "ignore"), found, path, needed)
     if family:
         found.items = [item for item in found.items if item.code not in FAMILY]
     found.check()
@@ -82,13 +83,18 @@ def _in_force(rule: syntax.CheckpointEntry, links: Mapping[str, str]) -> bool:
 
 
 def _names(
-    keys: list[str], rules: syntax.Checkpoint | None, described: frozenset[str], found: Diagnostics, path: str
+    keys: list[str],
+    rules: syntax.Checkpoint | None,
+    described: frozenset[str],
+    needed: frozenset[str],
+    found: Diagnostics,
+    path: str,
 ) -> tuple[list[KeyName], str]:
     """The spec's name of every key, and the prefix that was dropped without a rule."""
     strip, rename = rules_of(rules, "strip"), rules_of(rules, "rename")
     automatic = "" if strip or rename else automatic_prefix(keys, described)
     dropped = dict.fromkeys(keys, automatic) if automatic else strip_keys(keys, strip, found, path)
-    return rename_keys(dropped, rename, found, path), automatic
+    return rename_keys(dropped, rename, found, path, needed), automatic
 
 
 def _check_aliases(

@@ -13,9 +13,13 @@ from typing import TypeVar
 import numpy as np
 
 from .dtypes import all_finite, item_size, raw_dtype
-from .storage import CHUNK, Entry, FileStorage
+from .storage import Entry, FileStorage
 
 K = TypeVar("K", bound=Hashable)
+
+
+PIECE = 1 << 22
+"""Bytes that are hashed at a time: between two pieces the thread waits for the interpreter's lock."""
 
 
 class Stopped(Exception):
@@ -96,9 +100,9 @@ class _Watch:
 def _pieces(descriptor: int, stop: Event | None) -> Iterator[tuple[int, np.ndarray]]:
     """The bytes of an open file, each piece in the memory of the one before it: fresh memory costs as much as reading.
 
-    All but the last are of :data:`~.storage.CHUNK` bytes, which is a multiple of every element's size.
+    All but the last are of :data:`PIECE` bytes, which is a multiple of every element's size.
     """
-    memory, at = np.empty(CHUNK, np.uint8), 0
+    memory, at = np.empty(PIECE, np.uint8), 0
     while count := fill(memory.data, descriptor, at):
         yield at, memory[:count]
         at += count

@@ -78,6 +78,41 @@ def test_a_key_is_renamed_once_by_the_longest_prefix(tmp_path: Path) -> None:
     assert keys_of(tmp_path, {"x": W}, ("rename", "", "model.")) == ["model.x"]
 
 
+def test_a_star_stands_for_what_stays(tmp_path: Path) -> None:
+    item = {"a.norm.gamma": W, "b.gamma": W, "gamma": W, "norm.gamma.x": W}
+    assert keys_of(tmp_path, item, ("rename", "*.gamma", "*.weight")) == [
+        "a.norm.weight",
+        "b.weight",
+        "gamma",
+        "norm.gamma.x",
+    ]
+    assert keys_of(tmp_path, {"a.b.c": W}, ("rename", "a.*.c", "x*y")) == ["xby"]
+    assert keys_of(tmp_path, {"a.c": W, "a.b.c": W}, ("rename", "a.*.c", "d.*")) == ["a.c", "d.b"]
+
+
+@pytest.mark.parametrize("rule", [("rename", "*.gamma", "weight"), ("rename", "a", "*"), ("rename", "*.*", "*.*")])
+def test_one_star_on_both_sides(tmp_path: Path, rule: tuple[str, ...]) -> None:
+    path = save({"a.gamma": W}, tmp_path / "file.pt", "zip")
+    assert "one `*` on both sides, or none" in fault(lambda: open_checkpoint(path, rules(rule)), "F424").message
+
+
+def test_rules_of_a_family_hold_where_they_are_needed(tmp_path: Path) -> None:
+    """A prefix that some files have, and what only some networks of the family lack."""
+    section = rules(("rename", "", "model."), ("ignore", "*.mask"), ("ignore", "*pooler.*"))
+    described = ("model.a.w", "model.b.w", "head.w")
+    for item in (
+        {"model.a.w": W, "model.b.w": W, "head.w": W, "model.a.mask": W, "model.pooler.w": W},
+        {"a.w": W, "b.w": W, "head.w": W, "a.mask": W, "pooler.w": W},
+    ):
+        path = save(item, tmp_path / "file.pt", "zip")
+        with open_checkpoint(path, section, described=described, family=True) as source:
+            assert source.keys() == ["model.a.w", "model.b.w", "head.w"]
+            assert len(source.ignored) == 2
+        with open_checkpoint(path, section, described=(*described, "model.pooler.w"), family=True) as source:
+            assert source.keys() == ["model.a.w", "model.b.w", "head.w", "model.pooler.w"]
+            assert len(source.ignored) == 1
+
+
 def test_ignore_matches_dots_and_exact_names(tmp_path: Path) -> None:
     item = {"d1.w": W, "d2.a.b": W, "d2x": W, "sum_idx": W}
     assert keys_of(tmp_path, item, ("ignore", "d2.*"), ("ignore", "sum_idx")) == ["d1.w", "d2x"]

@@ -15,6 +15,7 @@ import torch
 pytest.importorskip("transformers")
 
 import fptdsl
+from fptdsl.diagnostics import FptError
 from hf.clients import Pair, fields_of, open_folder, save, tensors
 from hf.families import FAMILIES
 
@@ -131,31 +132,33 @@ def test_tied_weights_are_stored_as_they_were(twice: bool, tmp_path: Path) -> No
     assert Pair(family, old, new).error() <= 2e-5
 
 
-PUBLISHED = """
+OWN_NAMES = """
 use "hf/gpt2"
 
 checkpoint {
-  rename "" to "transformer."
-  ignore "*.attn.bias"
+  rename "backbone." to "transformer."
+  alias "lm_head" to "transformer.wte"
 }
 """
 
 
-def test_the_names_that_gpt2_was_published_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of the model without its head, and the masks: a spec of three lines, as ``docs/folders.md`` has it."""
+def test_a_folder_with_names_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A spec of four lines around the shipped one, as ``docs/folders.md`` has it."""
     from safetensors.torch import save_file
 
-    assert PUBLISHED.strip() in (ROOT / "docs" / "folders.md").read_text(encoding="utf-8")
+    assert OWN_NAMES.strip() in (ROOT / "docs" / "folders.md").read_text(encoding="utf-8")
     old = save("gpt2", tmp_path / "old")
-    state = {key.removeprefix("transformer."): value for key, value in tensors(tmp_path / "old").items()}
-    masks = {f"h.{layer}.attn.bias": torch.ones(1, 1, 32, 32).tril() for layer in range(2)}
-    save_file({**state, **masks}, tmp_path / "old" / "model.safetensors", {"format": "pt"})
-    (tmp_path / "published.fpt").write_text(PUBLISHED)
-    fptdsl.apply(tmp_path / "published.fpt", tmp_path / "old", out=tmp_path / "new", grow=[GROWTH["gpt2"]])
+    state = {key.replace("transformer.", "backbone."): value for key, value in tensors(tmp_path / "old").items()}
+    save_file(state, tmp_path / "old" / "model.safetensors", {"format": "pt"})
+    with pytest.raises(FptError):
+        fptdsl.plan("hf/gpt2", tmp_path / "old", grow=[GROWTH["gpt2"]])
+    (tmp_path / "own.fpt").write_text(OWN_NAMES)
+    fptdsl.apply(tmp_path / "own.fpt", tmp_path / "old", out=tmp_path / "new", grow=[GROWTH["gpt2"]])
     found = tensors(tmp_path / "new")
-    assert "h.2.attn.c_attn.weight" in found
+    assert "backbone.h.2.attn.c_attn.weight" in found
     assert not any(key.startswith("transformer.") for key in found)
-    assert all(torch.equal(found[key], mask) for key, mask in masks.items())
+    renamed = {key.replace("backbone.", "transformer."): value for key, value in found.items()}
+    save_file(renamed, tmp_path / "new" / "model.safetensors", {"format": "pt"})
     new = open_folder(FAMILIES["gpt2"], tmp_path / "new")
     assert Pair(FAMILIES["gpt2"], old, new).in_float64(monkeypatch.setattr).error() <= 1e-12
 
