@@ -58,6 +58,14 @@ GROWTHS = (
 )
 
 
+FREE = """\
+Memory is as the program before leaves it. To a virtual machine its host may have to give free memory anew, at a
+fraction of the speed of copying: `--fill` measures without that."""
+FILLED = """\
+Before each, free memory is filled with page cache, as on a machine that has been in use: nothing waits for a host that
+has to give a virtual machine its free memory anew."""
+
+
 @dataclass(frozen=True)
 class Run:
     """One run, and the seconds that a sync of its output took after it."""
@@ -102,16 +110,18 @@ Phases = dict[str, list[dict[str, float]]]
 
 
 def measure(
-    growth: Growth, source: Path, work: Path, rounds: int, mergekit: Path | None
+    growth: Growth, source: Path, work: Path, rounds: int, mergekit: Path | None, fill: bool
 ) -> tuple[dict[str, list[Run]], Phases]:
     """The runs of every program, and the phases of ours."""
-    target, log, filler = work / "grown", work / "log", Filler(work / "filler")
+    target, log = work / "grown", work / "log"
+    filler = Filler(work / "filler") if fill else None
     runs: dict[str, list[Run]] = {}
     phases: Phases = {name: [] for name in OURS}
     for _ in range(rounds):
         for name, command in commands(growth, source, target, mergekit).items():
             os.sync()
-            filler.fill()
+            if filler is not None:
+                filler.fill()
             usage = run(command, log=log)
             sync = run(["sync", *sorted(target.iterdir())]).wall
             runs.setdefault(name, []).append(Run(usage, sync))
@@ -170,6 +180,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where to work (default: the system's temporary folder)")
     parser.add_argument("--keep", action="store_true", help="keep the model in --folder, and use it where it is there")
     parser.add_argument("--shard-gb", type=float, default=1.0, help="largest size of a shard in GB")
+    parser.add_argument("--fill", action="store_true", help="fill free memory with page cache before each run")
     parser.add_argument("--mergekit", type=Path, help="a `mergekit-yaml`, of any environment, to measure too")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
@@ -184,7 +195,9 @@ def main() -> None:
         if not source.exists():
             make(source, fields, int(options.shard_gb * 1e9))
         torch = median(run([sys.executable, "-c", "import torch"]).private for _ in range(3))
-        found = {growth: measure(growth, source, work, options.rounds, options.mergekit) for growth in GROWTHS}
+        found = {
+            growth: measure(growth, source, work, options.rounds, options.mergekit, options.fill) for growth in GROWTHS
+        }
         size = sum(path.stat().st_size for path in source.iterdir())
     finally:
         shutil.rmtree(work)
@@ -193,17 +206,16 @@ def main() -> None:
         f"## {growth.title[0].upper()}{growth.title[1:]}\n\n`{growth.directive}`\n\n{table(runs)}\n\n{parts(phases)}"
         for growth, (runs, phases) in found.items()
     ]
-    mergekit = "" if options.mergekit is None else " --mergekit mergekit-yaml"
+    given = (" --fill" if options.fill else "") + ("" if options.mergekit is None else " --mergekit mergekit-yaml")
     text = f"""\
 # Growing a Llama folder
 
-`python benchmarks/folder.py --rounds {options.rounds}{mergekit}`; {machine()}.
+`python benchmarks/folder.py --rounds {options.rounds}{given}`; {machine()}.
 
 A bfloat16 Llama of 16 blocks, hidden 2048, feed-forward 8192, 32 heads, 8 key-value heads, vocabulary 32000:
 {size / 1e9:.1f} GB in shards of at most {options.shard_gb:g} GB, its largest tensor {largest:.0f} MiB.
 The programs run in turn, start-up included; times and memory are medians, the ratios medians of the ratios of each
-round. Before each, free memory is filled with page cache, as on a machine in use: to a virtual machine its host may
-have to give free memory anew, which would cost the program that comes later more than copying does.
+round. {FILLED if options.fill else FREE}
 
 `fptdsl apply` writes the certificate, and here evaluates one block of every kind beside it; with `--verify certificate`
 the certificate stands alone. It works out SHA-256 digests of all files, and syncs. The scripts were written for this

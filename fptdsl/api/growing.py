@@ -152,8 +152,6 @@ def _publish(
             if folder:
                 write_companions(written[outputs.checkpoint], source, read.config, change)
             written[outputs.spec].write_text(text, encoding="utf-8", newline="\n")
-        with clock("digest"):
-            old_sha256 = old_digest.result()  # Bad values are told before what follows from them.
         with clock("verify"):
             grown = read_spec(written[outputs.spec], checkpoint=written[outputs.checkpoint] if folder else None)
             result = open_fitting(written[outputs.checkpoint], grown, values=False)
@@ -166,6 +164,8 @@ def _publish(
             with clock("certify"):
                 certificate = certified(made, grown, source, result)
             document["certificate"] = certificate.to_json()
+            with clock("digest"):
+                old_sha256 = old_digest.result()  # Bad values are told before what follows from them.
             require_certificate(certificate, document)
             with clock("digest"):
                 digests = old_sha256, new_digest.result()
