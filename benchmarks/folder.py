@@ -206,11 +206,11 @@ def main() -> None:
         f"## {growth.title[0].upper()}{growth.title[1:]}\n\n`{growth.directive}`\n\n{table(runs)}\n\n{parts(phases)}"
         for growth, (runs, phases) in found.items()
     ]
-    given = (" --fill" if options.fill else "") + ("" if options.mergekit is None else " --mergekit mergekit-yaml")
+    flags = (" --fill" if options.fill else "") + ("" if options.mergekit is None else " --mergekit mergekit-yaml")
     text = f"""\
 # Growing a Llama folder
 
-`python benchmarks/folder.py --rounds {options.rounds}{given}`; {machine()}.
+`python benchmarks/folder.py --rounds {options.rounds}{flags}`; {machine()}.
 
 A bfloat16 Llama of 16 blocks, hidden 2048, feed-forward 8192, 32 heads, 8 key-value heads, vocabulary 32000:
 {size / 1e9:.1f} GB in shards of at most {options.shard_gb:g} GB, its largest tensor {largest:.0f} MiB.

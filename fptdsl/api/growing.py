@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,96 +100,129 @@ def apply(
                 check_container(outputs.checkpoint, source.container)
             others = (probe, plan, model, calibrate)
             inputs = [source_path, *read.files, *(Path(path) for path in others if path is not None)]
-            return _publish(
-                made, read, source, hashing, old_digest, outputs, inputs,
-                probe=probe, extent=verify, calibrate=calibrate, force=force, progress=progress, clock=clock,
-            )  # fmt: skip
+            growth = _Growth(made, read, source, hashing, old_digest, outputs, clock, progress)
+            proof = partial(_prove, growth, probe=probe, extent=verify, calibrate=calibrate)
+            return _publish(growth, proof, inputs, force=force)
 
 
-def _publish(
-    made: PlanResult,
-    read: Spec,
-    source: Checkpoint,
-    earlier: Hashing,
-    old_digest: Future[str],
-    outputs: Outputs,
-    inputs: Sequence[Path],
+@dataclass(frozen=True)
+class _Growth:
+    """What a growth has between its plan and its publication."""
+
+    made: PlanResult
+    read: Spec
+    source: Checkpoint
+    hashing: Hashing
+    old_digest: Future[str]
+    outputs: Outputs
+    clock: Clock
+    progress: Progress | None
+
+    @property
+    def folder(self) -> bool:
+        from ..checkpoint import FolderCheckpoint
+
+        return isinstance(self.source, FolderCheckpoint)
+
+
+Proof = Callable[[Path, Path], tuple[dict[str, Any], tuple[str, str]]]
+"""Of the written checkpoint and spec: the document, and the digests of the old checkpoint and the new one."""
+
+
+def _publish(growth: _Growth, proof: Proof, inputs: Sequence[Path], *, force: bool) -> ApplyResult:
+    """Write, verify and publish; whatever goes wrong, nothing is left behind."""
+    from ..checkpoint import FolderPublication, Publication
+
+    outputs = growth.outputs
+    text = _grown_spec(growth)
+    names = (outputs.checkpoint, outputs.spec, outputs.receipt)
+    publication = FolderPublication if growth.folder else Publication
+    with publication(names, inputs=inputs, force=force) as files:
+        check_spec_is_ours(outputs)
+        checkpoint, spec, record = (files.partial(name) for name in names)
+        with growth.clock("write"):
+            _write(growth, checkpoint)
+            spec.write_text(text, encoding="utf-8", newline="\n")
+        document, digests = proof(checkpoint, spec)
+        document["seconds"] = growth.clock.rounded()
+        record.write_text(receipt(document, text, digests), encoding="utf-8", newline="\n")
+        check_spec_is_ours(outputs)  # again: somebody may have written one in the meantime
+        files.commit()
+    return ApplyResult(document)
+
+
+def _grown_spec(growth: _Growth) -> str:
+    """The text of the grown spec."""
+    from ..checkpoint import rules_in_force
+    from ..growth.respell import respell
+
+    read, made = growth.read, growth.made
+    with growth.clock("spec"):
+        fields = new_fields(read.config, made.document["config"]) if growth.folder else None
+        of_family = read.document.model is not None and read.document.model.from_config and not growth.folder
+        rules = rules_in_force(read.document.checkpoint, growth.source) if of_family else read.document.checkpoint
+        return respell(replace(read.document, checkpoint=rules), read.network, made.plan.network, fields)
+
+
+def _write(growth: _Growth, target: Path) -> None:
+    """The grown checkpoint; of a folder, the files beside the weights too."""
+    from ..checkpoint import write_checkpoint
+
+    source, made = growth.source, growth.made
+    progress = watched(phase(growth.progress, "write"), growth.old_digest)
+    with sound(growth.old_digest):
+        tensors = new_tensors(made.plan, source, progress)
+        write_checkpoint(target, source, tensors, lambda path: growth.hashing.written(path, source))
+    if growth.folder:
+        write_companions(target, source, growth.read.config, made.document["config"])
+
+
+def _prove(
+    growth: _Growth,
+    checkpoint: Path,
+    spec: Path,
     *,
     probe: str | Path | None,
     extent: Extent,
     calibrate: str | Path | None,
-    force: bool,
-    progress: Progress | None,
-    clock: Clock,
-) -> ApplyResult:
-    """Write, verify and publish; whatever goes wrong, nothing is left behind."""
-    from ..checkpoint import (
-        FolderCheckpoint,
-        FolderPublication,
-        Publication,
-        rules_in_force,
-        sync_tree,
-        write_checkpoint,
-    )
-    from ..growth.respell import respell
+) -> tuple[dict[str, Any], tuple[str, str]]:
+    """Read what was written, and hold it against the plan; raises what forbids publishing."""
+    from ..checkpoint import sync_tree
 
-    folder, change = isinstance(source, FolderCheckpoint), made.document["config"]
-    with clock("spec"):
-        fields = new_fields(read.config, change) if folder else None
-        of_family = read.document.model is not None and read.document.model.from_config and not folder
-        rules = rules_in_force(read.document.checkpoint, source) if of_family else read.document.checkpoint
-        text = respell(replace(read.document, checkpoint=rules), read.network, made.plan.network, fields)
-    names = (outputs.checkpoint, outputs.spec, outputs.receipt)
-    publication = FolderPublication if folder else Publication
-    with publication(names, inputs=inputs, force=force) as files:
-        check_spec_is_ours(outputs)
-        written = {name: files.partial(name) for name in names}
-        with clock("write"):
-            tensors = new_tensors(made.plan, source, watched(phase(progress, "write"), old_digest))
-            with sound(old_digest):
-                write_checkpoint(
-                    written[outputs.checkpoint], source, tensors, lambda path: earlier.written(path, source)
-                )
-            if folder:
-                write_companions(written[outputs.checkpoint], source, read.config, change)
-            written[outputs.spec].write_text(text, encoding="utf-8", newline="\n")
+    made, source, clock = growth.made, growth.source, growth.clock
+    with clock("verify"):
+        grown = read_spec(spec, checkpoint=checkpoint if growth.folder else None)
+        result = open_fitting(checkpoint, grown, values=False)
+    with result, Hashing() as hashing, ThreadPoolExecutor(1) as disk:
+        # The disk is idle while the files are read from memory.
+        synced = disk.submit(sync_tree if growth.folder else _sync, checkpoint)
+        result.known = source.known
+        new_digest = hashing.start(result, made.plan.new.tensors, like=source)
+        document = {**made.document, "kind": "apply", "outputs": growth.outputs.to_json(), "verification": None}
+        with clock("certify"):
+            certificate = certified(made, grown, source, result)
+        document["certificate"] = certificate.to_json()
+        with clock("digest"):
+            old_sha256 = growth.old_digest.result()  # Bad values are told before what follows from them.
+        require_certificate(certificate, document)
+        with clock("digest"):
+            digests = old_sha256, new_digest.result()
         with clock("verify"):
-            grown = read_spec(written[outputs.spec], checkpoint=written[outputs.checkpoint] if folder else None)
-            result = open_fitting(written[outputs.checkpoint], grown, values=False)
-        with result, Hashing() as hashing, ThreadPoolExecutor(1) as disk:
-            # The disk is idle while the files are read from memory.
-            synced = disk.submit(sync_tree if folder else _sync, written[outputs.checkpoint])
-            result.known = source.known
-            new_digest = hashing.start(result, made.plan.new.tensors, like=source)
-            document = {**made.document, "kind": "apply", "outputs": outputs.to_json(), "verification": None}
-            with clock("certify"):
-                certificate = certified(made, grown, source, result)
-            document["certificate"] = certificate.to_json()
-            with clock("digest"):
-                old_sha256 = old_digest.result()  # Bad values are told before what follows from them.
-            require_certificate(certificate, document)
-            with clock("digest"):
-                digests = old_sha256, new_digest.result()
-            with clock("verify"):
-                verdict = numerical_check(
-                    made, grown, source, result, certificate,
-                    extent=extent, probe=probe, progress=phase(progress, "verify"),
-                )  # fmt: skip
-            if verdict is not None:
-                document["verification"] = verdict.to_json()
-                _require(made, verdict, document)
-            if made.exactness == "baseline":
-                _require_old_weights(made, source, result, document)
-            document["calibration"] = measured_in_training(read, grown, source, result, calibrate)
-            with clock("gradients"):
-                document["gradients"] = learning(made.plan, grown, result)
-            with clock("sync"):
-                synced.result()
-        document["seconds"] = clock.rounded()
-        written[outputs.receipt].write_text(receipt(document, text, digests), encoding="utf-8", newline="\n")
-        check_spec_is_ours(outputs)  # again: somebody may have written one in the meantime
-        files.commit()
-    return ApplyResult(document)
+            verdict = numerical_check(
+                made, grown, source, result, certificate,
+                extent=extent, probe=probe, progress=phase(growth.progress, "verify"),
+            )  # fmt: skip
+        if verdict is not None:
+            document["verification"] = verdict.to_json()
+            _require(made, verdict, document)
+        if made.exactness == "baseline":
+            _require_old_weights(made, source, result, document)
+        document["calibration"] = measured_in_training(growth.read, grown, source, result, calibrate)
+        with clock("gradients"):
+            document["gradients"] = learning(made.plan, grown, result)
+        with clock("sync"):
+            synced.result()
+    return document, digests
 
 
 def _sync(path: Path) -> None:

@@ -27,7 +27,7 @@ def write_folder(
     """Write the weights files and their index into the folder ``target``, which exists.
 
     A file of which nothing changes is copied as it is, beside the others.  ``finished`` is called with the
-    path of every file; ``limit`` is the size in bytes from which a file is split.  Raises what
+    path of every other file; ``limit`` is the size in bytes from which a file is split.  Raises what
     :func:`~.writing.write_checkpoint` raises.
     """
     files = new_files(source, lay_out(source, tensors), limit)
@@ -37,7 +37,6 @@ def write_folder(
         contents = source.files[file.old]
         if not stop.is_set():
             copy_open(contents.descriptor, str(contents.path), target / file.name, stop)
-            finished(target / file.name)
 
     stop = Event()
     with ThreadPoolExecutor(1) as beside:  # The kernel copies while others are computed.

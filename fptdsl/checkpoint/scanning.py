@@ -18,7 +18,7 @@ from .storage import Entry, FileStorage
 K = TypeVar("K", bound=Hashable)
 
 
-PIECE = 1 << 22
+PIECE = 1 << 21
 """Bytes that are hashed at a time: between two pieces the thread waits for the interpreter's lock."""
 
 

@@ -20,7 +20,7 @@ def write_checkpoint(
     ``tensors`` are those that the grown spec describes, in the order of its ``state_dict``; described
     tensors of ``source`` that no new one continues are left out.  The container is that of ``source``,
     whatever the name of ``target``.  The file is neither synced nor renamed: see ``transaction``.  ``finished``
-    is called with the path of every weights file when it is complete.
+    is called with the path of every weights file that is no copy of an old one, when it is complete.
 
     Raises ``OSError`` when the file cannot be written, ``FptError`` F428 when a new key is taken already,
     F405 or F410 when the source cannot be read to its end.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .alike import alike, heads
 from .claims import MEAN, ZERO, AxisClaim
 from .equality import comparable, equal_rows
 from .kernels import Kernel, Rows
@@ -205,18 +206,20 @@ def free_rows(new: Kernel, inputs: AxisClaim, bias: Floats | None) -> Ints:
     """
     inputs = inputs.without_means()
     sums = [Sums.of(inputs.take(part)) for part in np.split(np.arange(inputs.new), new.groups)]
-    known: dict[tuple[tuple[bytes, ...], bytes, float], int] = {}
-    labels = np.empty(new.units, dtype=np.int64)
+    groups: dict[tuple[bytes, ...], int] = {}
+    reads = np.array([groups.setdefault(part.key, len(groups)) for part in sums])
+    nothing, begins = [], []
     for start in range(0, new.units, new.step):
         units = np.arange(start, min(start + new.step, new.units))
-        raw, groups = new.raw(units), new.group_of(units)
-        nothing = _cancelling(new, raw, units, sums)
-        for row, unit in enumerate(units):
-            group, shift = int(groups[row]), 0.0 if bias is None else float(bias[unit])
-            if shift == 0.0 and nothing[row]:
-                labels[unit] = ZERO
-            else:
-                labels[unit] = known.setdefault((sums[group].key, raw[row].tobytes(), shift), len(known))
+        raw = new.raw(units)
+        nothing.append(_cancelling(new, raw, units, sums))
+        begins.append(heads(raw))
+    shifts = np.zeros(new.units) if bias is None else np.asarray(bias, dtype=np.float64) + 0.0  # no -0.0
+    every = np.arange(new.units)
+    left = every[~np.concatenate(nothing) | (shifts != 0.0)]
+    keys = np.stack([reads[new.group_of(left)], shifts[left].view(np.int64)], axis=1)
+    labels = np.full(new.units, ZERO, dtype=np.int64)
+    labels[left] = alike(new, left, keys, np.concatenate(begins)[left])
     return labels
 
 
