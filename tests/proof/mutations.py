@@ -377,6 +377,6 @@ def _twice_zero(state: StateDict, at: Grown) -> None:
     state["layer3.1.conv2.weight"].zero_()
 
 
-# --- what is a multiple of something old registers itself in a file of its own -----------------------------
+# --- heads, and what is a multiple of something old, register themselves in files of their own --------------
 
-from proof import mutations_of_multiples  # noqa: E402, F401
+from proof import mutations_of_heads, mutations_of_multiples  # noqa: E402, F401
