@@ -13,7 +13,10 @@ from .shape_faults import span_of
 
 
 def missing(checkpoint: Checkpoint, graph: Graph) -> Iterator[Diagnostic]:
-    """F440 for every tensor of the spec that the checkpoint has not; one for all when a prefix explains them."""
+    """F440 for what the spec has and the checkpoint has not.
+
+    One for all when a prefix explains them, one for a module of which nothing is there, else one for each tensor.
+    """
     lost = _lost(checkpoint, graph)
     extra = _extra(checkpoint, graph)
     path = str(checkpoint.path)
@@ -22,7 +25,15 @@ def missing(checkpoint: Checkpoint, graph: Graph) -> Iterator[Diagnostic]:
         message = f"{len(lost)} of the {len(graph.tensors)} tensors of the spec are not there, `{lost[0]}` for one"
         yield Diagnostic("F440", message, None, f"{rule} in the `checkpoint` section puts them right", path=path)
         return
+    whole = _whole_modules(lost, checkpoint)
+    for head, names in whole.items():
+        message = f"the checkpoint has none of the {len(names)} tensors of `{head}` (`{names[0]}`, ...)"
+        hint = did_you_mean(head, heads(extra)) or _count(head, checkpoint, graph) or _way_out(names[0], checkpoint)
+        yield Diagnostic("F440", message, span_of(graph, graph.tensors[names[0]]), hint, path=path)
+    told = {name for names in whole.values() for name in names}
     for name in lost:
+        if name in told:
+            continue
         hint = did_you_mean(name, extra) or _way_out(name, checkpoint)
         if name in checkpoint.ignored:
             hint = f'`ignore "{checkpoint.ignored[name]}"` hits it'
@@ -30,6 +41,29 @@ def missing(checkpoint: Checkpoint, graph: Graph) -> Iterator[Diagnostic]:
         shape = list(tensor.shape)
         message = f"the checkpoint has no `{name}` (shape {shape})"
         yield Diagnostic("F440", message, span_of(graph, tensor), hint, path=path)
+
+
+def _whole_modules(lost: Sequence[str], checkpoint: Checkpoint) -> dict[str, list[str]]:
+    """The lost tensors of modules of which the checkpoint has nothing, where there are several."""
+    present = set(heads([*checkpoint.entries, *checkpoint.ignored]))
+    groups: dict[str, list[str]] = {}
+    for name in lost:
+        parts = name.split(".")
+        head = next((h for n in range(1, len(parts)) if (h := ".".join(parts[:n])) not in present), name)
+        groups.setdefault(head, []).append(name)
+    return {head: names for head, names in groups.items() if len(names) > 2}
+
+
+def _count(head: str, checkpoint: Checkpoint, graph: Graph) -> str | None:
+    """How many elements of a list there are, here and there, where one is missing."""
+    parent, _, number = head.rpartition(".")
+    if not number.isdigit():
+        return None
+    here, there = (
+        len({name[len(parent) + 1 :].split(".")[0] for name in names if name.startswith(f"{parent}.")})
+        for names in (checkpoint.entries, graph.tensors)
+    )
+    return f"the checkpoint has {here} of `{parent}`, and the spec {there}: check the number of the spec or its config"
 
 
 def _way_out(name: str, checkpoint: Checkpoint) -> str:

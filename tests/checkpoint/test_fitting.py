@@ -112,6 +112,25 @@ def test_what_is_not_described_is_told_by_module(tmp_path: Path, graph: Graph) -
     assert held(tmp_path, graph, item, rules(("ignore", "head2.*"), ("ignore", "step"))) == ()
 
 
+def test_a_module_that_is_not_there_is_told_once(tmp_path: Path) -> None:
+    path = tmp_path / "net.fpt"
+    block = "{ fc: linear(4); ln: layernorm; out: linear(4, bias=false) }"
+    path.write_text(f"model M {{\n input x: float[4]\n first: {block}\n layers: repeat 4 {block}\n}}\n")
+    graph = lower(elaborate(load(path), {}))
+    item = {name: torch.ones(tensor.shape) for name, tensor in graph.tensors.items() if "layers.3" not in name}
+    (fault,) = found(tmp_path, graph, item)
+    assert fault.message == ("the checkpoint has none of the 5 tensors of `layers.3` (`layers.3.fc.weight`, ...)")
+    assert "has 3 of `layers`, and the spec 4" in str(fault.hint)
+    renamed = {name.replace("first.", "frist."): value for name, value in item.items()}
+    near, count, extra = found(tmp_path, graph, renamed)
+    assert near.hint == "did you mean `frist`?"
+    assert near.span is not None
+    assert near.span.line == 3
+    assert (count.code, extra.code) == ("F440", "F441")
+    half = {name: value for name, value in item.items() if "first.ln" not in name}
+    assert len(found(tmp_path, graph, half)) == 3
+
+
 def test_an_ignored_entry_that_is_described(tmp_path: Path, graph: Graph) -> None:
     items = found(tmp_path, graph, state(), rules(("ignore", "fc.*")))
     assert [entry.code for entry in items] == ["F440", "F440"]
