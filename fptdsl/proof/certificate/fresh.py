@@ -15,6 +15,7 @@ from ...architecture.graph import Node
 from ...architecture.ops import OPERATIONS
 from ...architecture.ops.shapes import axis_of
 from .claims import ZERO, AxisClaim, Claim, plain_free, product, renumber, unknown, zero_claim
+from .reading import Ints
 from .transfer import SPECIAL, every_unit_alone
 
 Axes = tuple[AxisClaim, ...]
@@ -72,11 +73,17 @@ def _elementwise(node: Node, given: Sequence[Axes]) -> Axes:
     for place, size in enumerate(node.output.shape):
         labels = [axes[place].labels for axes in given if axes[place].new == size]
         enough = 1 if node.op == "mul" else len(given)  # What is repeated over the axis is not zero there.
-        keys: list[Any] = [
-            ZERO if np.equal(unit, ZERO).sum() >= enough else tuple(map(int, unit)) for unit in zip(*labels)
-        ]
-        found.append(AxisClaim(0, renumber(keys, 0)))
+        found.append(AxisClaim(0, _together(np.stack(labels), enough) if labels else np.empty(0, dtype=np.int64)))
     return tuple(found)
+
+
+def _together(labels: Ints, enough: int) -> Ints:
+    """Labels of units by those of several operands, ``[operands, units]``: zero where ``enough`` of these are."""
+    found = np.full(labels.shape[1], ZERO, dtype=np.int64)
+    left = (labels == ZERO).sum(axis=0) < enough
+    _, first, inverse = np.unique(labels[:, left], axis=1, return_index=True, return_inverse=True)
+    found[left] = np.argsort(np.argsort(first))[inverse.reshape(-1)]
+    return found
 
 
 def _reordered(node: Node, given: Sequence[Axes]) -> Axes:
