@@ -90,6 +90,7 @@ class _Watch:
         part = piece[max(self.span.start - at, 0) : max(self.span.stop - at, 0)]
         if self.span.crc is not None:
             self.crc = zlib.crc32(part.data, self.crc)
+        part = part[: len(part) - len(part) % item_size(self.span.dtype)]  # the file may have been cut off meanwhile
         self.finite = self.finite and all_finite(part.view(raw_dtype(self.span.dtype)), self.span.dtype)
 
     @property

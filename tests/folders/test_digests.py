@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 
 from fptdsl.checkpoint import FolderCheckpoint, known_files, open_checkpoint
 from fptdsl.checkpoint.known_files import same_bytes
-from fptdsl.checkpoint.scanning import Scan, Span, Stopped, scan_file
+from fptdsl.checkpoint.scanning import PIECE, Scan, Span, Stopped, scan_file
 
 
 def shards(folder: Path, *values: float) -> Path:
@@ -86,6 +86,42 @@ def test_what_was_learnt_while_it_was_written_is_asked_for(tmp_path: Path, scann
             after.known = before.known
             assert after.digest(like=before) == listed(new)
             assert len(scanned) == 1
+
+
+def test_a_file_that_was_cut_off_is_not_sound(tmp_path: Path) -> None:
+    folder = shards(tmp_path / "folder", 1.0, 2.0)
+    with open_checkpoint(folder) as found:
+        path = next(folder.glob("model-00002*"))
+        os.truncate(path, path.stat().st_size - 3)
+        assert found.digest() == listed(folder)
+        assert found.sound == {"t1"}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16, torch.float64], ids=str)
+@pytest.mark.parametrize("place", [0, PIECE // 8 - 1, PIECE // 8, -1])
+def test_one_bad_value_is_seen_wherever_it_lies(place: int, dtype: torch.dtype, tmp_path: Path) -> None:
+    values = torch.ones(PIECE // 4, dtype=dtype)
+    save_file({"a": torch.ones(3), "b": values, "c": torch.ones(5, dtype=torch.int64)}, tmp_path / "good.safetensors")
+    values[place] = float("nan")
+    save_file({"a": torch.ones(3), "b": values, "c": torch.ones(5, dtype=torch.int64)}, tmp_path / "bad.safetensors")
+    for name, sound in (("good", {"a", "b", "c"}), ("bad", {"a", "c"})):
+        with open_checkpoint(tmp_path / f"{name}.safetensors") as found:
+            found.digest()
+            assert found.sound == sound
+
+
+def test_a_wrong_checksum_is_seen(tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    torch.save({"a": torch.ones(1000), "b": torch.full((2000,), 3.0)}, path)
+    with open_checkpoint(path) as found:
+        found.digest()
+        assert found.sound == {"a", "b"}
+    data = bytearray(path.read_bytes())
+    data[data.index(torch.full((2000,), 3.0).numpy().tobytes()) + 5] ^= 1
+    path.write_bytes(data)
+    with open_checkpoint(path) as found:
+        found.digest()
+        assert found.sound == {"a"}
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
