@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import sleep
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
 import fptdsl
+from fptdsl.checkpoint import known_files
+from fptdsl.checkpoint.scanning import Scan, scan_file
 from fptdsl.diagnostics import FptError
 
 SPEC = """
@@ -23,6 +27,7 @@ model Two(width = 5) {
 """
 
 
+@pytest.mark.parametrize("seconds", [0.0, 0.3], ids=["soon", "late"])
 @pytest.mark.parametrize("container", ["safetensors", "pt"])
 @pytest.mark.parametrize("name", ["first.weight", "second.weight", "third.weight"])
 @pytest.mark.parametrize("bad", [float("nan"), float("-inf")])
@@ -30,8 +35,22 @@ model Two(width = 5) {
     "grow", ["widen first to 8", "widen first to 8 using net2net", "deepen second by 1 using netmorph(factor=true)"]
 )
 def test_it_is_told_before_what_follows_from_it(
-    grow: str, bad: float, name: str, container: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    grow: str,
+    bad: float,
+    name: str,
+    container: str,
+    seconds: float,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """However long looking at the values takes."""
+
+    def slow(*given: Any) -> Scan:
+        sleep(seconds)
+        return scan_file(*given)
+
+    monkeypatch.setattr(known_files, "scan_file", slow)
     spec, source, target = tmp_path / "two.fpt", tmp_path / f"two.{container}", tmp_path / f"grown.{container}"
     spec.write_text(SPEC)
     state = {key: value.detach() + 0.01 for key, value in fptdsl.build(spec).state_dict().items()}
