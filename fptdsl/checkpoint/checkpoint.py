@@ -147,7 +147,7 @@ class Checkpoint:
 
         On the way the tensors are looked at: see :attr:`sound`.  ``like``: a checkpoint with which files may be shared.
         """
-        inside = {name.raw: self.entries[spec] for spec, name in self.names.items()}
+        inside = {self.names[spec].raw: entry for spec, entry in self.entries.items()}  # not what is ignored
         scan = self.known.scan(self.descriptor, spans(inside), stop)
         self._heed(scan, self.names)
         return scan.sha256

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 import fptdsl
 from fptdsl.checkpoint import known_files
@@ -66,3 +66,19 @@ def test_it_is_told_before_what_follows_from_it(
     assert f"`{name}` holds {int(bad != bad)} NaN and {int(bad == bad)} infinite values" in found.message
     assert sorted(path.name for path in tmp_path.iterdir()) == ["two.fpt", source.name]
     assert "Warning" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("container", ["safetensors", "pt"])
+def test_what_is_ignored_may_hold_infinity(container: str, tmp_path: Path) -> None:
+    """Masks, for one: they are carried over, and nobody looks at them."""
+    spec, source, target = tmp_path / "two.fpt", tmp_path / f"two.{container}", tmp_path / f"grown.{container}"
+    spec.write_text(SPEC + 'checkpoint { ignore "old.*" }\n')
+    state = {key: value.detach() + 0.01 for key, value in fptdsl.build(spec).state_dict().items()}
+    state["old.mask"] = torch.full((4,), float("-inf"))
+    if container == "pt":
+        torch.save(state, source)
+    else:
+        save_file(state, source)
+    assert fptdsl.apply(spec, source, grow="widen first to 8", out=target).passed
+    grown = torch.load(target) if container == "pt" else load_file(target)
+    assert torch.equal(grown["old.mask"], state["old.mask"])
