@@ -59,73 +59,99 @@ def reshape(network: Network, old: Graph, requests: Sequence[Request], diagnosti
 
     ``network`` has the insertions of ``deepen`` already; ``old`` is the graph before them.
     """
-    by_old = {node.old: node for _, node in walk(network) if node.old is not None}
-    around = parents(network) if any(map(factorises, requests)) else {}
-    changed: dict[int, Tree] = {}
-    before: dict[int, list[Tree]] = {}
-    shortcuts: dict[int, list[Tree]] = {}
-    keys, heads = Keys(network), Copies(old, network)
-    made: list[Edit] = []
+    forms = _Forms(network, old, requests)
     for request in requests:
         for target in request.targets:
-            node = by_old.get(target)
-            twice = Refused("F305", f"`{target}` cannot get two new forms at once", "keep one of the two lines")
             try:
-                directive = request.directive
-                if isinstance(directive, syntax.Enlarge) and heads.asked_for(directive, target):
-                    for layers, edit in heads.edits(request, directive, target):
-                        if any(edit.request is other.request and edit.replaces == other.replaces for other in made):
-                            continue  # two names for the same heads
-                        if layers.keys() & changed.keys():
-                            raise twice
-                        changed.update(layers)
-                        made.append(edit)
-                    continue
-                if not target:
-                    raise Refused("F320", "`*` is the whole model, not a layer", "name a layer")
-                if isinstance(directive, syntax.Branch) and not isinstance(node, Layer):
-                    for residual, instead, edit in branch_skips(request, directive, target, old, network, keys):
-                        if id(residual) in shortcuts:
-                            raise twice
-                        shortcuts[id(residual)] = [instead]
-                        made.append(edit)
-                    continue
-                if isinstance(directive, syntax.Widen):
-                    assert isinstance(node, Layer)
-                    if id(node) in changed:
-                        raise twice
-                    changed[id(node)], edit = append_rows(request, directive, target, node, old)
-                    made.append(edit)
-                    continue
-                if isinstance(directive, syntax.Enlarge) and directive.size != "kernel_size":
-                    raise _no_size(directive, target)
-                if not isinstance(node, Layer) or OPERATIONS[node.op].affine != "map":
-                    raise Refused(
-                        "F320", f"`{target}` is not a layer with a kernel", "name a convolution or a linear layer"
-                    )
-                if id(node) in changed:
-                    raise twice
-                tree: Tree
-                if isinstance(directive, syntax.Deepen):
-                    parts = _factorise(request, directive, target, node, around[id(node)], old, network, keys)
-                    before[id(node)] = list(parts.layers[:2])
-                    tree = parts.second
-                    why = "the old kernel is the product of the two, with an identity activation between"
-                    edit = Edit(request, target, parts.layers, parts.start, parts.summary, why, advice=parts.advice)
-                elif isinstance(directive, syntax.Enlarge):
-                    tree, edit = _enlarge(request, directive, target, node)
-                else:
-                    assert isinstance(directive, syntax.Branch)
-                    tree, edit = branch_layer(request, directive, target, node, keys, network)
-                changed[id(node)] = tree
-                made.append(edit)
+                forms.add(request, target)
             except Refused as refused:
                 diagnostics.add(refused.code, str(refused), request.span, hint=refused.hint)
-    if before or shortcuts:
-        network = insert(network, Insertions(before=before, shortcut=shortcuts))
-    replaced: dict[int, Tree] = {}
-    network = replace_nodes(network, changed, replaced) if changed else network
-    return Reshaped(network, tuple(made), replaced)
+    return forms.reshaped()
+
+
+class _Forms:
+    """New forms of the layers of one network, collected one request and target at a time."""
+
+    def __init__(self, network: Network, old: Graph, requests: Sequence[Request]) -> None:
+        self._network, self._old = network, old
+        self._nodes = {node.old: node for _, node in walk(network) if node.old is not None}
+        self._around = parents(network) if any(map(factorises, requests)) else {}
+        self._keys, self._heads = Keys(network), Copies(old, network)
+        self._changed: dict[int, Tree] = {}
+        self._before: dict[int, list[Tree]] = {}
+        self._shortcuts: dict[int, list[Tree]] = {}
+        self._edits: list[Edit] = []
+
+    def reshaped(self) -> Reshaped:
+        """The network with everything that was added in it."""
+        network, replaced = self._network, dict[int, Tree]()
+        if self._before or self._shortcuts:
+            network = insert(network, Insertions(before=self._before, shortcut=self._shortcuts))
+        if self._changed:
+            network = replace_nodes(network, self._changed, replaced)
+        return Reshaped(network, tuple(self._edits), replaced)
+
+    def add(self, request: Request, target: str) -> None:
+        """The new form of one target; :class:`Refused` where it has none, or has one already."""
+        directive, node = request.directive, self._nodes.get(target)
+        if isinstance(directive, syntax.Enlarge) and self._heads.asked_for(directive, target):
+            self._add_heads(request, directive, target)
+        elif not target:
+            raise Refused("F320", "`*` is the whole model, not a layer", "name a layer")
+        elif isinstance(directive, syntax.Branch) and not isinstance(node, Layer):
+            self._add_shortcuts(request, directive, target)
+        elif isinstance(directive, syntax.Widen):
+            assert isinstance(node, Layer)
+            self._once(target, id(node) in self._changed)
+            self._replace(node, *append_rows(request, directive, target, node, self._old))
+        elif isinstance(directive, syntax.Enlarge) and directive.size != "kernel_size":
+            raise _no_size(directive, target)
+        elif not isinstance(node, Layer) or OPERATIONS[node.op].affine != "map":
+            raise Refused("F320", f"`{target}` is not a layer with a kernel", "name a convolution or a linear layer")
+        else:
+            self._once(target, id(node) in self._changed)
+            self._add_kernel(request, target, node)
+
+    def _add_kernel(self, request: Request, target: str, layer: Layer) -> None:
+        """Two factors, a larger kernel or branches in the place of a convolution or linear layer."""
+        directive, network, keys = request.directive, self._network, self._keys
+        if isinstance(directive, syntax.Deepen):
+            around = self._around[id(layer)]
+            parts = _factorise(request, directive, target, layer, around, self._old, network, keys)
+            self._before[id(layer)] = list(parts.layers[:2])
+            why = "the old kernel is the product of the two, with an identity activation between"
+            edit = Edit(request, target, parts.layers, parts.start, parts.summary, why, advice=parts.advice)
+            self._replace(layer, parts.second, edit)
+        elif isinstance(directive, syntax.Enlarge):
+            self._replace(layer, *_enlarge(request, directive, target, layer))
+        else:
+            assert isinstance(directive, syntax.Branch)
+            self._replace(layer, *branch_layer(request, directive, target, layer, keys, network))
+
+    def _add_heads(self, request: Request, directive: syntax.Enlarge, target: str) -> None:
+        """Heads of keys and values several times in a row, in one attention or in all under a path."""
+        for layers, edit in self._heads.edits(request, directive, target):
+            if any(edit.request is other.request and edit.replaces == other.replaces for other in self._edits):
+                continue  # two names for the same heads
+            self._once(target, bool(layers.keys() & self._changed.keys()))
+            self._changed.update(layers)
+            self._edits.append(edit)
+
+    def _add_shortcuts(self, request: Request, directive: syntax.Branch, target: str) -> None:
+        """Branches in the place of the shortcuts of residual blocks."""
+        for residual, instead, edit in branch_skips(request, directive, target, self._old, self._network, self._keys):
+            self._once(target, id(residual) in self._shortcuts)
+            self._shortcuts[id(residual)] = [instead]
+            self._edits.append(edit)
+
+    def _replace(self, layer: Layer, tree: Tree, edit: Edit) -> None:
+        self._changed[id(layer)] = tree
+        self._edits.append(edit)
+
+    @staticmethod
+    def _once(target: str, again: bool) -> None:
+        if again:
+            raise Refused("F305", f"`{target}` cannot get two new forms at once", "keep one of the two lines")
 
 
 # --- enlarge ---------------------------------------------------------------------------------------
