@@ -18,6 +18,7 @@ from ..diagnostics import Diagnostics, Note
 from ..language import syntax
 from .config_sites import Site, Stated, factors, sites, stated_values
 from .demands import Widths
+from .frozen import in_words, way_out
 from .requests import Request
 from .respell.expressions import value
 
@@ -168,7 +169,9 @@ class _Ties:
 
     def _space(self, site: Site, space: Space, wanted: int, names: str) -> None:
         if space.frozen is not None:
-            raise _Fault(f"`{site.node.name}` cannot be as large as {names} of config.json asks: {space.frozen}")
+            why = in_words(space.frozen)
+            message = f"`{site.node.name}` cannot be as large as {names} of config.json asks: {why}"
+            raise _Fault(message, hint=way_out(space.frozen))
         asked = self.widths.asked.get(space) if space in self.sizes.new else None
         if asked is not None and not _may_exceed(asked, wanted) and space not in self.widths.causes:
             raise _Fault(

@@ -5,6 +5,8 @@ An operation freezes a Space with a short reason (``docs/maths.md`` section 3); 
 
 from __future__ import annotations
 
+from ..architecture.ops.rotary import REASON as ROTARY
+
 WORDS = {
     "model output": "its units are the model's output",
     "graph output": "its units are the model's output",
@@ -14,6 +16,7 @@ WORDS = {
     "spatial": "its units are laid out as positions (height, width or length), and their number follows from the "
     "size of the input",
     "kernel": "its units are the positions of a kernel",
+    ROTARY: f"{ROTARY}, and more units would turn those that are there at other speeds",
     "indexed": "its units are looked up by their number",
 }
 
@@ -22,6 +25,7 @@ HINTS = {
     "spatial": "widen a layer whose units are channels, such as the hidden layer before it; another input size is "
     "another network",
     "kernel": "`enlarge PATH kernel_size to K` makes a kernel larger",
+    ROTARY: "heads keep their size under rotary positions; `widen PATH heads to N` makes more of them",
 }
 
 

@@ -239,6 +239,8 @@ def _directive(stop: Stop) -> Explanation | None:
         hint = "name a layer, a block, a stage, or `*` for the whole model"
         begin = stop.offset - len(stop.before) + stop.before.rindex(words[1])
         return Explanation("F116", f"the path is missing before `{words[1]}`", begin, begin + len(words[1]), hint)
+    if words[0] == "deepen" and found == "to":
+        return stop.says("F101", "`deepen` is written with `by`", "`by 2` makes two more than there are")
     keywords = [word for word in ("to", "by", "into") if word.upper() in accepts]
     if keywords and number:
         missing = " or ".join(f"`{word}`" for word in keywords)

@@ -102,4 +102,6 @@ def _specs_inside(path: Path) -> str | None:
         inside = sorted(entry.name for entry in os.scandir(path) if entry.name.endswith(".fpt"))
     except OSError:
         return None
-    return "it holds " + ", ".join(f"`{name}`" for name in inside[:5]) if inside else None
+    if inside:
+        return "it holds " + ", ".join(f"`{name}`" for name in inside[:5])
+    return "a checkpoint comes behind its spec: `hf/llama FOLDER`" if exists(path / "config.json") else None

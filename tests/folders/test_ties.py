@@ -104,7 +104,7 @@ REFUSED = [
         "widen to a multiple of 24",
     ),
     ("llama", "widen model.layers.*.self_attn heads to 6", "F351", "a multiple of num_attention_heads", "instead of"),
-    ("llama", "widen model.layers.*.self_attn.v_proj to 20", "F306", "inv_freq depends on head_dim", ""),
+    ("llama", "widen model.layers.*.self_attn.v_proj to 20", "F306", "inv_freq depends on head_dim", "heads to N"),
     ("gemma", "widen * by 2x using net2net", "F310", "a factor depends on the number", "`rescale` is legal here"),
 ]
 

@@ -102,6 +102,10 @@ def test_files_that_cannot_be_read(write, tmp_path: Path) -> None:  # type: igno
     assert "`net.fpt`" in fault(tmp_path)[2]
     assert fault(tmp_path / "nett.fpt")[2] == "did you mean `net.fpt`?"
     assert fault(tmp_path / "net")[2] == "did you mean `net.fpt`?"
+    (tmp_path / "llama").mkdir()
+    assert fault(tmp_path / "llama")[::2] == ("F141", "")
+    write("llama/config.json", "{}")
+    assert "behind its spec" in fault(tmp_path / "llama")[2]
     assert fault("/dev/null")[0] == "F142"
     assert fault("a\0b")[0] == "F142"
     assert fault(tmp_path / "net.fpt" / "x.fpt")[0] == "F140"
