@@ -84,6 +84,7 @@ def apply(
             if saved is not None:
                 saved.check_plan(made.document)
             if not made.steps:
+                old_digest.result()  # The values are looked at all the same.
                 return ApplyResult(
                     {
                         **made.document,
@@ -225,6 +226,7 @@ def _prove(
             document["gradients"] = learning(made.plan, grown, result)
         with clock("sync"):
             synced.result()
+        source.check_unwritten()
     return document, digests
 
 

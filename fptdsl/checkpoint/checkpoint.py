@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..diagnostics import Diagnostic
+from ..diagnostics import Diagnostic, FptError
 from .contents import Container
 from .dtypes import RAW
 from .keys import KeyName
@@ -21,7 +21,7 @@ from .known_files import KnownFiles
 from .scanning import Scan, spans
 from .scanning_ahead import scan_path
 from .state import State
-from .storage import Array, Entry
+from .storage import Array, Entry, unreadable
 
 if TYPE_CHECKING:
     import torch
@@ -148,9 +148,15 @@ class Checkpoint:
         On the way the tensors are looked at: see :attr:`sound`.  ``like``: a checkpoint with which files may be shared.
         """
         inside = {self.names[spec].raw: entry for spec, entry in self.entries.items()}  # not what is ignored
-        scan = self.known.scan(self.descriptor, spans(inside), stop)
-        self._heed(scan, self.names)
-        return scan.sha256
+        return self._scan(self.path, self.descriptor, inside, self.names, stop).sha256
+
+    def check_unwritten(self) -> None:
+        """Raise ``FptError`` F405 where a file was written since its digest was taken: it is not what was hashed."""
+        for path, descriptor in self._files():
+            if not self.known.scanned(descriptor):
+                message = f"`{path}` was written while it was read"
+                hint = "start again when nothing writes it any more"
+                raise FptError(Diagnostic("F405", message, hint=hint, path=str(path)))
 
     def scan_written(self, path: Path, stop: Event | None = None) -> None:
         """Learn of a file that was written in this one's place what its digest will ask; only of safetensors."""
@@ -161,8 +167,26 @@ class Checkpoint:
         """The open file of a folder that is called so."""
         return None
 
-    def _heed(self, scan: Scan, names: Iterable[str]) -> None:
+    def _files(self) -> Iterable[tuple[Path, int]]:
+        """The files that are open, by path."""
+        return [(self.path, self.descriptor)]
+
+    def _scan(
+        self,
+        path: Path,
+        descriptor: int,
+        entries: Mapping[Any, Entry],
+        names: Iterable[str],
+        stop: Event | None,
+        twin: int | None = None,
+    ) -> Scan:
+        """Of one file with these entries, by raw keys; ``names`` are the spec's for what may lie in it."""
+        try:
+            scan = self.known.scan(descriptor, spans(entries), stop, twin)
+        except OSError as error:
+            raise unreadable(str(path), error) from error
         self.sound.update(spec for spec in names if self.names[spec].raw in scan.sound)
+        return scan
 
     @property
     def known_dtypes(self) -> dict[str, str]:

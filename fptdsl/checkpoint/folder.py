@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,6 @@ from ..language import syntax
 from .checkpoint import Checkpoint
 from .contents import Contents, read_contents
 from .named import name_entries
-from .scanning import spans
 from .shard_index import Layout, find_layout
 from .state import State
 from .storage import Entry
@@ -46,10 +45,14 @@ class FolderCheckpoint(Checkpoint):
         """
         lines = []
         for name, contents in sorted(self.files.items()):
-            scan = self.known.scan(contents.descriptor, spans(contents.entries), stop, self._twin(name, like))
-            self._heed(scan, (spec for spec, key in self.names.items() if self.home[key.raw] == name))
+            inside = [spec for spec, key in self.names.items() if self.home[key.raw] == name]
+            twin = self._twin(name, like)
+            scan = self._scan(contents.path, contents.descriptor, contents.entries, inside, stop, twin)
             lines.append(f"{scan.sha256}  {name}\n")
         return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    def _files(self) -> Iterable[tuple[Path, int]]:
+        return [(contents.path, contents.descriptor) for contents in self.files.values()]
 
     def _twin(self, name: str, other: Checkpoint | None) -> int | None:
         """The open file of another folder that is called the same."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from threading import Event, Lock
 from typing import Any, TypeVar
 
 from .scanning import Scan, Span, Stopped, fill, scan_file
 from .storage import CHUNK
 
+PATIENCE = 0.05
+"""Seconds after which a thread that waits for another looks whether its own work is still wanted."""
 HALF = CHUNK // 2
 """Bytes that are compared at a time, so that both pieces stay in the processor's cache."""
 
@@ -29,7 +31,7 @@ class KnownFiles:
 
     def same(self, left: int, right: int, stop: Event | None = None) -> bool:
         """As :func:`same_bytes`."""
-        return self._once((_identity(left), _identity(right)), lambda: same_bytes(left, right, stop))
+        return self._once((_identity(left), _identity(right)), lambda: same_bytes(left, right, stop), stop)
 
     def scan(self, descriptor: int, spans: Sequence[Span], stop: Event | None = None, twin: int | None = None) -> Scan:
         """As :func:`~.scanning.scan_file`.
@@ -37,12 +39,17 @@ class KnownFiles:
         ``twin``: a file that may be the same; where its scan is known, comparing is five times faster.
         """
         if twin is not None and (known := self._known.get((_identity(twin),))) is not None:
-            found: Scan = known.result()
+            found: Scan = _result(known, stop)
             if self.same(descriptor, twin, stop):
                 return found
-        return self._once((_identity(descriptor),), lambda: scan_file(descriptor, spans, stop))
+        return self._once((_identity(descriptor),), lambda: scan_file(descriptor, spans, stop), stop)
 
-    def _once(self, key: tuple[object, ...], work: Callable[[], T]) -> T:
+    def scanned(self, descriptor: int) -> bool:
+        """Whether the file, as it is now, was scanned to its end."""
+        known = self._known.get((_identity(descriptor),))
+        return known is not None and known.done() and known.exception() is None
+
+    def _once(self, key: tuple[object, ...], work: Callable[[], T], stop: Event | None) -> T:
         with self._lock:
             known = self._known.get(key)
             found = self._known.setdefault(key, Future())
@@ -54,8 +61,20 @@ class KnownFiles:
                     del self._known[key]  # Whoever asks later may have more luck.
                 found.set_exception(error)
                 raise
-        result: T = found.result()
+        result: T = _result(found, stop)
         return result
+
+
+def _result(found: Future[T], stop: Event | None) -> T:
+    """What another thread works out; raises :class:`~.scanning.Stopped` soon after ``stop`` is set.
+
+    That thread may go on for long, for it is stopped by somebody else.
+    """
+    while stop is not None and not found.done():
+        if stop.is_set():
+            raise Stopped
+        wait([found], PATIENCE)
+    return found.result()
 
 
 def _identity(descriptor: int) -> tuple[int, ...]:

@@ -58,13 +58,17 @@ class FileStorage:
             try:
                 got = os.preadv(self.descriptor, [view[done:]], self.offset + start + done)
             except OSError as error:
-                message = f"`{self.path}` cannot be read: {error.strerror}"
-                raise FptError(Diagnostic("F402", message, hint="check the disk", path=self.path)) from error
+                raise unreadable(self.path, error) from error
             if got == 0:
                 message = f"`{self.path}` ended {len(view) - done} bytes early while it was read"
                 raise FptError(Diagnostic("F405", message, hint="was it changed meanwhile?", path=self.path))
             done += got
         return buffer
+
+
+def unreadable(path: str, error: OSError) -> FptError:
+    """What the system says against reading an open file."""
+    return FptError(Diagnostic("F402", f"`{path}` cannot be read: {error.strerror}", hint="check the disk", path=path))
 
 
 @dataclass(frozen=True, eq=False)

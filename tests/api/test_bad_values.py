@@ -8,23 +8,13 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from two_layers import save, state_of, written_spec
 
 import fptdsl
 from fptdsl.checkpoint import known_files
 from fptdsl.checkpoint.scanning import Scan, scan_file
 from fptdsl.diagnostics import FptError
-
-SPEC = """
-model Two(width = 5) {
-  input x: float[4]
-  first: linear(width)
-  relu
-  second: linear(6)
-  tanh
-  third: linear(3)
-}
-"""
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.3], ids=["soon", "late"])
@@ -32,7 +22,8 @@ model Two(width = 5) {
 @pytest.mark.parametrize("name", ["first.weight", "second.weight", "third.weight"])
 @pytest.mark.parametrize("bad", [float("nan"), float("-inf")])
 @pytest.mark.parametrize(
-    "grow", ["widen first to 8", "widen first to 8 using net2net", "deepen second by 1 using netmorph(factor=true)"]
+    "grow",
+    ["", "widen first to 8", "widen first to 8 using net2net", "deepen second by 1 using netmorph(factor=true)"],
 )
 def test_it_is_told_before_what_follows_from_it(
     grow: str,
@@ -51,14 +42,10 @@ def test_it_is_told_before_what_follows_from_it(
         return scan_file(*given)
 
     monkeypatch.setattr(known_files, "scan_file", slow)
-    spec, source, target = tmp_path / "two.fpt", tmp_path / f"two.{container}", tmp_path / f"grown.{container}"
-    spec.write_text(SPEC)
-    state = {key: value.detach() + 0.01 for key, value in fptdsl.build(spec).state_dict().items()}
+    spec = written_spec(tmp_path)
+    state = state_of(spec)
     state[name][-1, -1] = bad
-    if container == "pt":
-        torch.save(state, source)
-    else:
-        save_file(state, source)
+    source, target = save(state, tmp_path / f"two.{container}"), tmp_path / f"grown.{container}"
     with pytest.raises(FptError) as caught:
         fptdsl.apply(spec, source, grow=grow, out=target)
     (found,) = caught.value.diagnostics
@@ -71,14 +58,10 @@ def test_it_is_told_before_what_follows_from_it(
 @pytest.mark.parametrize("container", ["safetensors", "pt"])
 def test_what_is_ignored_may_hold_infinity(container: str, tmp_path: Path) -> None:
     """Masks, for one: they are carried over, and nobody looks at them."""
-    spec, source, target = tmp_path / "two.fpt", tmp_path / f"two.{container}", tmp_path / f"grown.{container}"
-    spec.write_text(SPEC + 'checkpoint { ignore "old.*" }\n')
-    state = {key: value.detach() + 0.01 for key, value in fptdsl.build(spec).state_dict().items()}
+    spec = written_spec(tmp_path, 'checkpoint { ignore "old.*" }\n')
+    state = state_of(spec)
     state["old.mask"] = torch.full((4,), float("-inf"))
-    if container == "pt":
-        torch.save(state, source)
-    else:
-        save_file(state, source)
+    source, target = save(state, tmp_path / f"two.{container}"), tmp_path / f"grown.{container}"
     assert fptdsl.apply(spec, source, grow="widen first to 8", out=target).passed
     grown = torch.load(target) if container == "pt" else load_file(target)
     assert torch.equal(grown["old.mask"], state["old.mask"])

@@ -7,36 +7,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from two_layers import state_of, written_spec
 
 import fptdsl
 import fptdsl.checkpoint
 from fptdsl.checkpoint import NewTensor
 from fptdsl.diagnostics import FptError
 
-SPEC = """
-model Two(width = 5) {
-  input x: float[4]
-  first: linear(width)
-  relu
-  second: linear(6)
-  tanh
-  third: linear(3)
-}
-"""
 GROW = "widen first to 8"
 
 
 @pytest.fixture
 def files(tmp_path: Path) -> tuple[Path, Path]:
     """A folder of three shards, of which growing ``first`` leaves the last alone."""
-    spec, folder = tmp_path / "two.fpt", tmp_path / "folder"
-    spec.write_text(SPEC)
+    spec, folder = written_spec(tmp_path), tmp_path / "folder"
     folder.mkdir()
-    torch.manual_seed(0)
-    state = {name: value.detach() + 0.01 for name, value in fptdsl.build(spec).state_dict().items()}
+    state = state_of(spec)
     where = []
     for number, layer in enumerate(("first", "second", "third"), 1):
         shard = f"model-{number:05d}-of-00003.safetensors"
