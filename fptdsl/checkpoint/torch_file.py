@@ -17,7 +17,7 @@ import numpy as np
 from ..diagnostics import Diagnostic, FptError
 from .dtypes import RAW
 from .storage import Entry, MemoryStorage, Storage
-from .torch_zip import ZipArchive, locate, read_archive
+from .torch_zip import Mapping, ZipArchive, mapping, read_archive
 
 
 @dataclass(eq=False)
@@ -29,6 +29,15 @@ class TorchFile:
     """By ``_cdata`` of torch's untyped storage."""
     archive: ZipArchive | None
     """The zip directory; None for the older container."""
+    mapping: Mapping | None = field(default=None, repr=False)
+    """Where the file lies in memory, as far as that is known."""
+
+    def storage(self, storage: Any) -> Storage:
+        """The bytes of a torch storage of the loaded object, also one that no plain tensor has (sparse, bare ...)."""
+        known = self.storages.get(storage._cdata)
+        if known is None and self.mapping is not None:
+            known = self.mapping.storage(storage)
+        return MemoryStorage(_bytes(storage)) if known is None else known
 
     def entry(self, key: str, tensor: Any) -> Entry:
         """The tensor as an :class:`Entry`."""
@@ -36,7 +45,8 @@ class TorchFile:
         problem = _problem(tensor)
         if problem is not None:
             empty = MemoryStorage(np.empty(0, np.uint8))
-            return Entry(key, dtype, tuple(tensor.shape), empty, problem=problem)
+            shape = () if tensor.is_nested else tuple(tensor.shape)  # of ragged ones torch has none
+            return Entry(key, dtype, shape, empty, problem=problem)
         storage = self.storages[tensor.untyped_storage()._cdata]
         return Entry(key, dtype, tuple(tensor.shape), storage, tensor.storage_offset(), tuple(tensor.stride()))
 
@@ -63,10 +73,9 @@ def load_torch(path: str, descriptor: int, *, zipped: bool) -> TorchFile:
     mapped = archive is not None and archive.little_endian and not path.endswith(".safetensors")
     root = _load(path, descriptor, mmap=mapped)
     storages = list({storage._cdata: storage for storage in _storages(root)}.values())
-    located = locate(path, descriptor, archive, storages) if archive is not None and mapped else None
-    if located is None:
-        located = {storage._cdata: MemoryStorage(_bytes(storage)) for storage in storages}
-    return TorchFile(root, located, archive)
+    found = TorchFile(root, {}, archive, mapping(path, descriptor, archive, storages) if mapped and archive else None)
+    found.storages = {storage._cdata: found.storage(storage) for storage in storages}
+    return found
 
 
 def _load(path: str, descriptor: int, *, mmap: bool) -> Any:

@@ -42,7 +42,7 @@ def write_zip(file: BinaryIO, source: Checkpoint, slots: Sequence[Slot]) -> None
         if tensor is not None:
             archive.add(name, tensor.nbytes, (chunk.data for chunk in tensor.stream()))
             continue
-        old = loaded.storages[storage._cdata]
+        old = loaded.storage(storage)
         crc = archive.add(name, old.nbytes, (chunk.data for chunk in storage_chunks(old)))
         if old.crc is not None and crc != old.crc:
             message = f"a tensor of `{source.path}` does not match its checksum"

@@ -94,27 +94,44 @@ def _check_structure(path: str, descriptor: int, record: Record) -> None:
         _fail("F410", path, f"the object structure of `{path}` does not match its checksum", "copy it again")
 
 
-def locate(path: str, descriptor: int, archive: ZipArchive, storages: list[Any]) -> dict[int, Storage] | None:
-    """File storages for torch storages of a mapped load, by their ``_cdata``.
+@dataclass(frozen=True)
+class Mapping:
+    """A file that torch has mapped: storages that lie in it are records of the file."""
+
+    path: str
+    descriptor: int
+    base: int
+    """The address of the file's first byte."""
+    at: dict[int, Record]
+    """The records of storages, by their place in the file."""
+
+    def storage(self, storage: Any) -> Storage | None:
+        """Where a torch storage lies in the file; None for one that lies elsewhere."""
+        nbytes = storage.nbytes()
+        if not nbytes:
+            return FileStorage(self.descriptor, self.path, 0, 0)
+        record = self.at.get(storage.data_ptr() - self.base)
+        if record is None or nbytes > record.nbytes:
+            return None
+        crc = record.crc or None if record.nbytes == nbytes else None
+        return FileStorage(self.descriptor, self.path, record.offset, nbytes, crc)
+
+
+def mapping(path: str, descriptor: int, archive: ZipArchive, storages: list[Any]) -> Mapping | None:
+    """Where the file lies in memory, by the torch storages of a mapped load.
 
     None where the addresses do not tell the records apart (then the mapping itself is to be read).
     Raises ``FptError`` F405 when the tensors do not fit the records.
     """
     wanted = sorted({(storage.data_ptr(), storage.nbytes()) for storage in storages if storage.nbytes()})
     at = {record.offset: record for record in archive.records.values() if record.name.startswith("data/")}
-    bases = [wanted[0][0] - offset for offset in at] if wanted else [0]
+    if not wanted:
+        return None
+    bases = [wanted[0][0] - offset for offset in at]
     fitting = [base for base in bases if base % mmap.PAGESIZE == 0 and _fits(wanted, base, at)]
     if not fitting:
         _fail("F405", path, f"the tensors of `{path}` do not fit its records", "copy or download it again")
-    if len(fitting) > 1:
-        return None
-    found: dict[int, Storage] = {}
-    for storage in storages:
-        nbytes = storage.nbytes()
-        record = at[storage.data_ptr() - fitting[0]] if nbytes else None
-        crc = record.crc or None if record is not None and record.nbytes == nbytes else None
-        found[storage._cdata] = FileStorage(descriptor, path, record.offset if record else 0, nbytes, crc)
-    return found
+    return Mapping(path, descriptor, fitting[0], at) if len(fitting) == 1 else None
 
 
 def _fits(wanted: list[tuple[int, int]], base: int, at: dict[int, Record]) -> bool:
