@@ -40,7 +40,8 @@ def widen_raw(raw: Raw, dtype: str) -> Float64:
 def store(values: Float64, dtype: str) -> Raw:
     """Float64 values rounded once (to nearest, ties to even) to raw values of ``dtype``."""
     if dtype == "bfloat16":
-        return _bfloat16(np.asarray(values, dtype=np.float64))
+        # Numbers without axes would be scalars, whose elements cannot be set.
+        return _bfloat16(np.atleast_1d(np.asarray(values, dtype=np.float64))).reshape(np.shape(values))
     if dtype in NUMPY:
         return values.astype(NUMPY[dtype])
     return np.rint(values).astype(dtype)

@@ -42,3 +42,14 @@ def test_overflow_zero_and_nan() -> None:
 @pytest.mark.parametrize("shape", [(), (0,), (3, 0), (2, 3, 4)])
 def test_shapes(shape: tuple[int, ...]) -> None:
     assert store(np.ones(shape), "bfloat16").shape == shape
+
+
+@pytest.mark.parametrize("value", [1.01171875, -1.01171875, 1 + 2.0**-8 + 2.0**-40, 1.25, 1e300, np.nan])
+def test_numbers_without_axes(value: float) -> None:
+    """A number is rounded as it is in an array: the first three lie half way, or beside it once they are float32."""
+    alone = store(np.array(value), "bfloat16")
+    assert alone.shape == ()
+    assert alone.dtype == np.uint16
+    assert int(alone) == int(store(np.array([value]), "bfloat16")[0])
+    if np.isfinite(value) and abs(value) < 1e38:
+        assert int(alone) == nearest(value)
