@@ -68,7 +68,7 @@ class Identity:
     unit_statistics: bool = False
     """A norm got mean 0 and variance 1 for want of anything better (D-4, ``unit``)."""
     blown: tuple[str, ...] = ()
-    """Norms that only zeros enter: in training they divide gradients by the root of their eps (D-8, D-9, T-12)."""
+    """Norms that only zeros enter: in training they divide gradients by the root of their eps (D-9, T-12)."""
     measured: bool = False
     """A norm got the statistics of data (D-4, ``data``)."""
     copied: bool = False

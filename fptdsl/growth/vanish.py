@@ -38,7 +38,8 @@ def zero(solver: Solver, value: Value) -> None:
         _one_factor(node, lambda operand: zero(solver, operand))
     elif operation.keeps_zero or operation.affine == "norm":
         # A norm without scale keeps zero: its fresh running mean is zero.
-        _blow_up(solver, node)
+        if _is_norm(node):
+            solver.found.blown += (node.name,)
         for operand in node.inputs:
             zero(solver, operand)
     else:
@@ -55,6 +56,13 @@ class PairSolver(Solver):
         node = _inside(self, value)
         operation = OPERATIONS[node.op]
         inits = {tensor.init for tensor in node.tensors.values()}
+        # Sums over twins are zero but for rounding, and this norm takes that for the size of its values.
+        if _is_norm(node) and not getattr(node.args, "track_running_stats", False):
+            raise NoIdentity(
+                f"`{node.name}` ({node.op}) divides by the size of what comes in: pairs cancel but for rounding, which "
+                "it would multiply by up to 1/sqrt(eps)",
+                "use `zero`: its zeros have no rounding",
+            )
         if operation.affine == "map":
             self._cancel(node)
         elif operation.annihilates:
@@ -65,8 +73,7 @@ class PairSolver(Solver):
                 if tensor.init in ("shift", "mean"):
                     self.found.starts[tensor.name] = Constant(0.0, tensor.shape)
             # A batch of zeros has no variance: rounding is divided by the square root of eps in training.
-            self.found.eval_only |= operation.affine == "norm"
-            _blow_up(self, node)
+            self.found.eval_only |= _is_norm(node)
             for operand in node.inputs:
                 self.zero(operand)
         else:
@@ -132,9 +139,8 @@ def _own(term: Term, is_own: Callable[[Space], bool]) -> Iterator[Space]:
             yield from _own(part, is_own)
 
 
-def _blow_up(solver: Solver, node: Node) -> None:
-    if OPERATIONS[node.op].affine == "norm" or node.op in OTHER_NORMS:
-        solver.found.blown += (node.name,)
+def _is_norm(node: Node) -> bool:
+    return OPERATIONS[node.op].affine == "norm" or node.op in OTHER_NORMS
 
 
 def _inside(solver: Solver, value: Value) -> Node:

@@ -58,6 +58,8 @@ PLACES: dict[str, Places] = {
 """By spec."""
 
 POST_NORM = ("bert", "roberta", "distilbert", "opt, norms behind")
+NORM_BEHIND = ("gemma2", "olmo2")
+"""A norm behind every branch, before the sum."""
 SCALED_EMBEDDING = ("gemma", "gemma2", "t5")
 """Specs with a factor that depends on the size of the stream: copies of units are no choice there."""
 
@@ -121,7 +123,9 @@ def depths(name: str, spec: str) -> list[str]:
     if spec == "t5":
         places = ("block.1 by 2", "block by 1", "block by 2 after 0", "block by 3 interleaved", "block by 1 using r2r")
         return [f"deepen {stack}.{words}" for stack in ("encoder", "decoder") for words in places]
-    where = ("2", "2 at start", "1 after 0", "2 interleaved", "1 using r2r")
+    where = ["2", "2 at start", "1 after 0", "2 interleaved"]
+    if name not in NORM_BEHIND:
+        where.append("1 using r2r")
     return [f"deepen {layers} by {words}" for words in where]
 
 
@@ -135,6 +139,7 @@ REFUSED: list[tuple[str, str, str, str]] = [
         for name in ("bert", "roberta", "distilbert")
     ),
     ("opt, norms behind", "deepen model.decoder.layers by 1 using r2r", "F321", "post-norm block"),
+    *((name, f"deepen {LLAMA.layers} by 2 using r2r", "F321", "pairs cancel but for rounding") for name in NORM_BEHIND),
     *(
         (name, f"widen {PLACES[name].stream} by 8", "F310", "only integer multiples of its units are exact")
         for name in ("bert", "roberta", "distilbert")

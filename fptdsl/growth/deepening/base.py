@@ -73,7 +73,7 @@ def statistics_advice(identity: Identity) -> tuple[str, ...]:
 
 
 def blown_advice(identity: Identity) -> tuple[str, ...]:
-    """What is to be said of norms that only zeros enter (D-8, D-9, T-12)."""
+    """What is to be said of norms that only zeros enter (D-9, T-12)."""
     if not identity.blown:
         return ()
     return (

@@ -7,7 +7,7 @@ from ..identity import Identity, NoIdentity
 from ..part import Part
 from ..plan import Exactness
 from ..refusal import Refused
-from .base import Deepening, blown_advice, places
+from .base import Deepening, places
 from .branch import residual, units, wide
 from .copies import Run
 
@@ -21,7 +21,10 @@ class R2R(Deepening):
     paper = "R2R (Painter 2024)"
     place = "a residual block, or behind a layer, where it adds the skip that it needs"
     kinds = "exact; eval-only where the branch ends in a batch norm"
-    condition = "two layers in the branch; what ends it keeps zero; what follows the sum leaves the input alone"
+    condition = (
+        "two layers in the branch; what ends it keeps zero and is no norm of its input's own size; what follows the "
+        "sum leaves the input alone"
+    )
     trainability = "all parameters learn from the first step, and twins part at once"
     sets_width = True
 
@@ -47,8 +50,6 @@ class R2R(Deepening):
                 "the branch ends in a batch norm, which divides rounding by the root of its eps in training and makes "
                 "its first gradients large; `zero` does not",
             )
-        elif identity.blown:
-            told += blown_advice(identity)
         return told
 
 
