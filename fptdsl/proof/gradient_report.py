@@ -61,6 +61,8 @@ class GradientReport:
     twins: tuple[Twins, ...] = ()
     ratio: float | None = None
     """Largest gradient of a new parameter over the largest of an old one, in the first step."""
+    cure: str | None = None
+    """The method that would keep the largest gradient small, None where it is the one that was taken."""
     skipped: str | None = None
     """Why nothing was probed."""
 
@@ -82,7 +84,8 @@ class GradientReport:
         if self.ratio is not None and self.ratio > LARGE:
             told.append(
                 f"new parameters get gradients {self.ratio:.0f} times those of old ones in the first step; "
-                "`netmorph(zero=out)` keeps them small, and so does a low learning rate at first"
+                + (f"`{self.cure}` keeps them small, and so does" if self.cure else "what helps is")
+                + " a low learning rate at first"
             )
         return tuple(told)
 

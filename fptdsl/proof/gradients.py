@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, fx
 
 from ..architecture.graph import Graph
-from ..growth.plan import Plan
+from ..growth.plan import Plan, TensorPlan
 from ..modules import build
 from .certificate.reading import EPS
 from .gradient_report import GradientReport, Twins, Unmoved
@@ -51,7 +51,9 @@ def gradient_probe(graph: Graph, weights: RowSource, plan: Plan | None = None, *
         return GradientReport(dead=whole)
     dead = tuple(part for part in _unmoved(plan, still) if _by_construction(part, plan, weights))
     waiting = tuple(part for part in _unmoved(plan, first) if part not in dead)
-    return GradientReport(waiting, dead, _twins(plan, passes, _precision(plan, weights)), _ratio(plan, first))
+    ratio, largest = _ratio(plan, first)
+    cure = _cure(plan, largest)
+    return GradientReport(waiting, dead, _twins(plan, passes, _precision(plan, weights)), ratio, cure)
 
 
 @contextmanager
@@ -192,9 +194,10 @@ def _twins(plan: Plan, passes: Sequence[Gradients], same: float) -> tuple[Twins,
     return tuple(found)
 
 
-def _ratio(plan: Plan, gradients: Gradients) -> float | None:
+def _ratio(plan: Plan, gradients: Gradients) -> tuple[float | None, TensorPlan | None]:
+    """The largest gradient of what is new over the largest of what is old, and the tensor that has it."""
     tables = {table.space: table for table in plan.tables}
-    new, old = 0.0, 0.0
+    new, old, largest = 0.0, 0.0, None
     for tensor in plan.tensors:
         gradient = gradients.get(tensor.name)
         if gradient is None:
@@ -203,6 +206,16 @@ def _ratio(plan: Plan, gradients: Gradients) -> float | None:
         for axis, flags in enumerate(new_positions(tensor, tables)):
             fresh |= flags.reshape((-1,) + (1,) * (gradient.ndim - axis - 1))
         size = np.abs(gradient)
-        new = max(new, float(size[fresh].max(initial=0.0)))
+        found = float(size[fresh].max(initial=0.0))
+        if found > new:
+            new, largest = found, tensor
         old = max(old, float(size[~fresh].max(initial=0.0)))
-    return new / old if old > 0 and new > 0 else None
+    return (new / old if old > 0 and new > 0 else None), largest
+
+
+def _cure(plan: Plan, tensor: TensorPlan | None) -> str | None:
+    """The method that begins with small gradients: that of widths, or of depth for a tensor that is new as a whole."""
+    if tensor is None or tensor.action != "add":
+        return "netmorph(zero=out)"
+    methods = {step.method for step in plan.steps if step.kind == "deepen"}
+    return "zero" if methods - {"zero"} else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from growth.support import StateDict, Weights, grown_state, plan_of, random_state
@@ -69,6 +71,50 @@ def test_without_a_plan_whole_tensors_are_told() -> None:
     dead = {part.tensor for part in gradient_probe(plan.new, Source(new)).dead}
     assert "layer3.1.conv1.weight" in dead
     assert "layer3.1.bn2.bias" not in dead
+
+
+BRANCH = (
+    "model Net {\n input x: float[6]\n e: linear(8)\n"
+    " s: repeat 1 { residual { a: linear(8); relu; b: linear(8)%s } }\n}"
+)
+LARGE = [
+    (
+        "; n: batchnorm1d(eps=1e-8)",
+        "deepen s by 1 using r2r",
+        "`zero` keeps them small, and so does a low learning rate",
+    ),
+    (
+        "; n: rmsnorm(eps=1e-8, elementwise_affine=false)",
+        "deepen s by 1 using zero",
+        "what helps is a low learning rate",
+    ),
+]
+
+
+@pytest.mark.parametrize(("norm", "text", "cure"), LARGE)
+def test_large_gradients_of_new_blocks_name_a_method_of_depth(norm: str, text: str, cure: str, tmp_path: Path) -> None:
+    path = tmp_path / "net.fpt"
+    path.write_text(BRANCH % norm)
+    plan = plan_of(str(path), text)
+    report = gradient_probe(plan.new, Source(grown_state(plan, random_state(plan.old))), plan)
+    assert report.ratio is not None
+    assert report.ratio > 30
+    (warning,) = report.warnings
+    assert cure in warning
+    assert "netmorph" not in warning
+
+
+def test_large_gradients_of_new_units_name_a_method_of_width(tmp_path: Path) -> None:
+    """Units that are zero before a batch norm, which divides by the root of its eps."""
+    path = tmp_path / "net.fpt"
+    path.write_text(
+        "model Net {\n input x: float[6]\n a: linear(8)\n n: batchnorm1d(eps=1e-8)\n tanh\n b: linear(4)\n}"
+    )
+    plan = plan_of(str(path), "widen a to 12 using netmorph(zero=in)")
+    report = gradient_probe(plan.new, Source(grown_state(plan, random_state(plan.old))), plan)
+    assert report.ratio is not None
+    assert report.ratio > 30
+    assert "`netmorph(zero=out)` keeps them small" in report.warnings[-1]
 
 
 def test_the_probe_changes_nothing_and_repeats() -> None:
