@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from ..diagnostics import Diagnostic, Diagnostics, FptError, did_you_mean
 from ..language import syntax
 from .json_text import Place, edit_json
+from .open_files import raise_limit
 
 NAME = "config.json"
 MAX_CONFIG = 1 << 26
@@ -33,7 +34,7 @@ class Config:
 
     @property
     def values(self) -> dict[str, Any]:
-        """Each field by its name, the fields of tables as ``table__field``; without the tables and nulls."""
+        """Each field by its name, the fields of tables as ``table__field``; without the tables, nulls as ``None``."""
         found: dict[str, Any] = {}
         _flatten(self.fields, "", found)
         return found
@@ -60,7 +61,7 @@ def _flatten(table: Mapping[str, Any], prefix: str, found: dict[str, Any]) -> No
     for name, value in table.items():
         if isinstance(value, Mapping):
             _flatten(value, f"{prefix}{name}{INSIDE}", found)
-        elif value is not None:
+        else:
             found[prefix + name] = value
 
 
@@ -78,7 +79,8 @@ def read_config(folder: Path) -> Config | None:
         return None
     except OSError as error:
         message = f"`{path}` cannot be read: {error.strerror}"
-        raise FptError(Diagnostic("F402", message, hint="check its permissions", path=str(path))) from error
+        hint = raise_limit(error) or "check its permissions"
+        raise FptError(Diagnostic("F402", message, hint=hint, path=str(path))) from error
     except UnicodeDecodeError:
         _invalid(path, "it is not text")
     try:
@@ -102,7 +104,7 @@ def check_config(model: syntax.Model, config: Config, given: Collection[str]) ->
     missing and has no default, F453 for one that is no number, text, truth value or list of them.
     """
     found = Diagnostics()
-    values = config.values
+    values = {name: value for name, value in config.values.items() if value is not None}
     unasked = values.keys() - {param.name for param in model.params}
     for param in model.params:
         if param.name in given:

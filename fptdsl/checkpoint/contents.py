@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 from ..diagnostics import Diagnostic, FptError, did_you_mean
 from ..language import syntax
 from .keys import rules_of
+from .open_files import raise_limit
 from .state import State, find_state
 from .storage import Entry
 
@@ -77,7 +78,7 @@ def _open(path: Path) -> int:
         _fail("F402", name, f"`{name}` may not be read", "check its permissions")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        _fail("F402", name, f"`{name}` cannot be read: {reason}", "check the path")
+        _fail("F402", name, f"`{name}` cannot be read: {reason}", raise_limit(error) or "check the path")
 
 
 def container_of(path: Path, descriptor: int) -> Container:

@@ -9,6 +9,7 @@ from threading import Event
 from typing import BinaryIO
 
 from ..diagnostics import Diagnostic, FptError
+from .open_files import raise_limit
 from .storage import CHUNK, FileStorage, Storage
 
 AT_ONCE = 1 << 26
@@ -39,7 +40,8 @@ def copy_file(source: Path, target: Path) -> None:
         descriptor = os.open(source, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
     except OSError as error:
         message = f"`{source}` cannot be copied: {error.strerror}"
-        raise FptError(Diagnostic("F435", message, hint="check its permissions", path=str(source))) from error
+        hint = raise_limit(error) or "check its permissions"
+        raise FptError(Diagnostic("F435", message, hint=hint, path=str(source))) from error
     try:
         copy_open(descriptor, str(source), target)
     finally:

@@ -53,9 +53,9 @@ class Publishing(ABC):
         """Whether an error is about the outputs: it names one, or no file at all (a write that failed)."""
 
     def __enter__(self: Self) -> Self:
-        # Before left-overs are looked at, for an input must not be touched even then.
-        self._check(force=True)
         try:
+            # Before left-overs are looked at, for an input must not be touched even then.
+            self._check(force=True)
             self.lock.acquire()
         except OSError as error:
             raise disk_fault(error, self.outputs[0]) from error

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ..diagnostics import Diagnostic, Diagnostics, FptError, did_you_mean
+from .open_files import raise_limit
 
 LAYOUTS = ("model.safetensors", "pytorch_model.bin")
 """The single file of each layout; its index is ``NAME.index.json``."""
@@ -57,7 +58,8 @@ def _entries(folder: Path) -> Iterable[Path]:
     try:
         return list(folder.iterdir())
     except OSError as error:
-        _fail("F402", str(folder), f"`{folder}` cannot be read: {error.strerror}", "check its permissions")
+        hint = raise_limit(error) or "check its permissions"
+        _fail("F402", str(folder), f"`{folder}` cannot be read: {error.strerror}", hint)
 
 
 def _no_weights(folder: Path, names: list[str]) -> FptError:
@@ -113,7 +115,8 @@ def _text(path: Path) -> str:
             _invalid(path, f"it has more than {MAX_INDEX} bytes")
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        _fail("F402", str(path), f"`{path}` cannot be read: {error.strerror}", "check its permissions")
+        hint = raise_limit(error) or "check its permissions"
+        _fail("F402", str(path), f"`{path}` cannot be read: {error.strerror}", hint)
     except UnicodeDecodeError:
         _invalid(path, "it is not text")
 

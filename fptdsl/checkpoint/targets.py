@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..diagnostics import Diagnostic, Diagnostics, FptError, did_you_mean
+from .open_files import raise_limit
 
 NO_SPACE = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
 
@@ -89,4 +90,5 @@ def disk_fault(error: OSError, output: Path) -> FptError:
         message = f"there is no room for `{name}`: {reason}"
         return FptError(Diagnostic("F605", message, hint="free some space, or choose another disk with -o", path=name))
     message = f"`{name}` cannot be written: {reason}"
-    return FptError(Diagnostic("F604", message, hint="check the permissions of its folder", path=name))
+    hint = raise_limit(error) or "check the permissions of its folder"
+    return FptError(Diagnostic("F604", message, hint=hint, path=name))

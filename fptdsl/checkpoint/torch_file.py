@@ -16,6 +16,7 @@ import numpy as np
 
 from ..diagnostics import Diagnostic, FptError
 from .dtypes import RAW
+from .open_files import raise_limit
 from .storage import Entry, MemoryStorage, Storage
 from .torch_zip import Mapping, ZipArchive, mapping, read_archive
 
@@ -91,6 +92,8 @@ def _load(path: str, descriptor: int, *, mmap: bool) -> Any:
     except Exception as error:  # a hostile file can make the loader fail in any way; none is ours
         reason = str(error).strip().split("\n")[0][:200] or type(error).__name__
         message = f"`{path}` cannot be loaded: {reason}"
+        if (hint := raise_limit(error)) is not None:
+            raise FptError(Diagnostic("F402", message, hint=hint, path=path)) from error
         raise FptError(Diagnostic("F405", message, hint="copy or download it again", path=path)) from error
 
 

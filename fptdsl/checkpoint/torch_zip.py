@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from ..diagnostics import Diagnostic, FptError
+from .open_files import raise_limit
 from .storage import FileStorage, Storage
 
 LOCAL_HEADER = 30
@@ -53,6 +54,8 @@ def read_archive(path: str, descriptor: int) -> ZipArchive:
             items = archive.infolist()
             records = [_record(path, descriptor, item) for item in items]
     except (zipfile.BadZipFile, struct.error, OSError, ValueError, NotImplementedError) as error:
+        if (hint := raise_limit(error)) is not None:
+            _fail("F402", path, f"`{path}` cannot be read: {error}", hint)
         _fail("F405", path, f"`{path}` is a damaged zip file: {error}", "copy or download it again")
     structure = next((r.name for r in records if r.name == "data.pkl" or r.name.endswith("/data.pkl")), None)
     if structure is None:
