@@ -246,14 +246,17 @@ class Evaluator:
         copies = source >= 0
         deviation = self._spread(recipe, maps, roles)
 
-        def widened(old: Ints, numbers: Ints) -> Float64:
-            return self._widened(tensor, maps, roles, old, numbers, old_rows, deviation, dtype)
+        def widened(old: Float64, numbers: Ints) -> Float64:
+            return self._widened(tensor, maps, roles, old, numbers, deviation, dtype)
 
         def copied(positions: Ints) -> Float64:
-            return widened(first.source[positions], _first_alike(recipe, first, positions))
+            return widened(old_rows(first.source[positions]), _first_alike(recipe, first, positions))
 
         def fresh(positions: Ints) -> Float64:
-            return self._fresh_rows(tensor, recipe, first, positions, tail, roles[0], deviation, old_rows, widened)
+            if _of_means(recipe, first, positions):
+                mean = _mean(old_rows(np.arange(first.old)), dtype)
+                return widened(np.repeat(mean, len(positions), axis=0), positions)
+            return self._fresh_rows(tensor, recipe, first, positions, tail, roles[0], deviation, old_rows)
 
         if copies.all() or not copies.any():
             grown = np.ascontiguousarray((copied if copies.any() else fresh)(needed))
@@ -271,14 +274,12 @@ class Evaluator:
         tensor: TensorPlan,
         maps: list[AxisMap],
         roles: Sequence[str],
-        old: Ints,
+        values: Float64,
         numbers: Ints,
-        old_rows: Callable[[Ints], Float64],
         deviation: float,
         dtype: str | None,
     ) -> Float64:
         """Old rows widened along the other axes; ``numbers`` are theirs in the grown tensor."""
-        values = old_rows(old)
         for axis in range(1, len(maps)):
             if not maps[axis].plain:
                 stream = Stream(self.seed, tensor.name, "split", str(axis))
@@ -295,13 +296,9 @@ class Evaluator:
         role: str,
         deviation: float,
         old_rows: Callable[[Ints], Float64],
-        widened: Callable[[Ints, Ints], Float64],
     ) -> Float64:
         """Rows of new classes, by what the tensor is."""
         shape = (len(positions), *tail)
-        if first.writer[positions[0]] == MEAN and not recipe.normalises and recipe.init in ("kernel", "shift"):
-            every = np.arange(first.old)
-            return np.asarray(np.broadcast_to(widened(every, every).mean(axis=0), shape).copy())
         zeroed = first.writer[positions] == ZERO
         column = (-1, *(1,) * len(tail))
         if recipe.init in ("scale", "offset scale", "mean", "variance", "slope"):
@@ -368,6 +365,17 @@ class Evaluator:
         if name not in self._deviations:
             self._deviations[name] = deviation(self.source, name)
         return self._deviations[name]
+
+
+def _of_means(recipe: Recipe, first: AxisMap, positions: Ints) -> bool:
+    """Whether new rows make the mean of what the old ones make."""
+    return first.writer[positions[0]] == MEAN and not recipe.normalises and recipe.init in ("kernel", "shift")
+
+
+def _mean(rows: Float64, dtype: str | None) -> Float64:
+    """The mean of all rows, as one that can be stored: what is split off it adds up to it again."""
+    mean = rows.mean(axis=0, keepdims=True)
+    return mean if dtype is None else widen_raw(store(mean, dtype), dtype)
 
 
 def _first_alike(recipe: Recipe, first: AxisMap, positions: Ints) -> Ints:

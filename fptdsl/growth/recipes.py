@@ -58,7 +58,7 @@ def _plan(
     axes = tuple(axis_of(term, tables, before) for term in before.axes)
     afresh = any(tables[s].method == "random_init" for axis in before.axes for s in spaces(axis) if s in tables)
     if old_key is not None and afresh:
-        recipe = _added((free_start(before), True), axes, before, tensor)
+        recipe = _added((free_start(before), True), axes, before, tensor, {})
         parts = parts_of(recipe, maps)
         return TensorPlan(name, "grow", old_key, old_shape, tensor.shape, tensor.buffer, recipe, parts)
     if old_key is not None:
@@ -71,19 +71,27 @@ def _plan(
         _agree(name, recipe, maps, tensor)
         return TensorPlan(name, "grow", old_key, old_shape, tensor.shape, tensor.buffer, recipe, parts_of(recipe, maps))
     assert start is not None, name
-    recipe = _added(start, axes, before, tensor)
+    recipe = _added(start, axes, before, tensor, tables)
     if not start[1] and not _cancels(recipe, before, tables):
         recipe = _rescaled(name, recipe, before, tables)
     _agree(name, recipe, maps, tensor)
     return TensorPlan(name, "add", None, None, tensor.shape, tensor.buffer, recipe, parts_of(recipe, maps))
 
 
-def _added(start: tuple[Start, bool], axes: tuple[Axis, ...], before: Tensor, tensor: Tensor) -> Recipe:
+def _added(
+    start: tuple[Start, bool], axes: tuple[Axis, ...], before: Tensor, tensor: Tensor, tables: Mapping[Space, Table]
+) -> Recipe:
+    """What nothing binds is made at its new size; but units that are twins elsewhere are twins here as well."""
     value, final = start
-    if final and isinstance(value, (Constant, Fresh)):
-        plain = tuple(Leaf(None, n) for n in tensor.shape)
-        return Recipe(replace(value, shape=tensor.shape), plain, before.roles, before.init)
-    return Recipe(value, axes, before.roles, before.init)
+    if not final or not isinstance(value, (Constant, Fresh)):
+        return Recipe(value, axes, before.roles, before.init)
+    paired = [
+        role != "reads" and any(tables[space].reader == "pair" for space in spaces(term) if space in tables)
+        for term, role in zip(before.axes, before.roles)
+    ]
+    shape = tuple(old if pair else new for pair, old, new in zip(paired, before.shape, tensor.shape))
+    axes = tuple(axis if pair else Leaf(None, size) for pair, axis, size in zip(paired, axes, tensor.shape))
+    return Recipe(replace(value, shape=shape), axes, before.roles, before.init)
 
 
 def _cancels(recipe: Recipe, before: Tensor, tables: Mapping[Space, Table]) -> bool:

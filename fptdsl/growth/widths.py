@@ -7,10 +7,10 @@ towards the size asked for.  Rules: ``docs/language.md``, "Widening".
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from ..architecture.graph import Graph, Node
-from ..architecture.terms import Space, Term, spaces
+from ..architecture.terms import Cat, Prod, Space, Term, resolve, spaces
 from ..diagnostics import Diagnostics, Note
 from ..language import syntax
 from .demands import INSERTED, Demand, Widths, directive_demands, inserted_demands
@@ -172,10 +172,27 @@ def _follow_templates(
         term = written(template) if template is not None else None
         if term is None:
             continue
-        wanted = widths.sizes.size(term)
-        if wanted > widths.sizes.size(group.term) and not told & set(spaces(group.term)):
-            try:
-                widths.sizes.grow(group.term, wanted, None)
-            except (Indivisible, Contradiction):
-                # The template's units grew where these cannot: they keep the old width.
-                continue
+        if told & set(spaces(group.term)):
+            continue
+        for mine, its in _counterparts(group.term, term):
+            wanted = widths.sizes.size(its)
+            if wanted > widths.sizes.size(mine):
+                try:
+                    widths.sizes.grow(mine, wanted, None)
+                except (Indivisible, Contradiction):
+                    # The template's units grew where these cannot: they keep the old width.
+                    continue
+
+
+def _counterparts(mine: Term, its: Term) -> Iterator[tuple[Term, Term]]:
+    """Factor by factor and part by part: heads and the units of each grow as they do in the template."""
+    mine, its = resolve(mine), resolve(its)
+    if isinstance(mine, Prod) and isinstance(its, Prod) and len(mine.factors) == len(its.factors):
+        pairs = zip(mine.factors, its.factors)
+    elif isinstance(mine, Cat) and isinstance(its, Cat) and len(mine.parts) == len(its.parts):
+        pairs = zip(mine.parts, its.parts)
+    else:
+        yield mine, its
+        return
+    for pair in pairs:
+        yield from _counterparts(*pair)
