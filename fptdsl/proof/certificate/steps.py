@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import takewhile
 
 from ...growth.plan import Plan, Step, TensorPlan
+from ...growth.recipe import Source
 from .classes import spaces_of
 from .ledger import Ledger
 from .result import Checked
@@ -33,10 +34,14 @@ def _line(tensor: TensorPlan, plan: Plan) -> str:
     if tensor.recipe is None:
         return REST
     if tensor.source is None:
-        steps = [step for step in plan.steps if step.kind != "widen"]
+        steps = [step for step in plan.steps if step.kind not in ("widen", "enlarge")]
         return max(steps, key=lambda step: _near(tensor.name, step), default=plan.steps[0]).directive
     homes = [space.partition("#")[0] for axis in tensor.recipe.axes for space in spaces_of(axis)]
-    steps = [step for step in plan.steps if step.kind == "widen"] or list(plan.steps)
+    steps = [step for step in plan.steps if step.kind == "widen"]
+    forms = [step for step in plan.steps if step.kind == "enlarge"]
+    if forms and (not steps or not isinstance(tensor.recipe.start, Source)):
+        steps, homes = forms, [tensor.source]
+    steps = steps or list(plan.steps)
     return max(steps, key=lambda step: max((_holds(step, home) for home in homes), default=0)).directive
 
 
