@@ -65,7 +65,7 @@ def _fitting(
     told: tuple[dict[str, Any], str | None] | None = None
     for wanted in _candidates(document, old, grown):
         wanted.update({name: _frozen(field) for name, field in lists.items() if name in wanted})
-        values = _changed_fields(document.model, config, wanted)
+        values = _changed_fields(document.model, config, old.frame.values, wanted)
         difference = _difference(document, {**config, **values}, grown.network)
         if difference is None:
             return values, None
@@ -90,17 +90,24 @@ def _candidates(document: Document, old: Network, grown: Graph) -> Iterator[dict
         yield wanted
 
 
-def _changed_fields(model: syntax.Model, config: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields that must be written: those with another value, and those whose default is another now."""
+def _changed_fields(
+    model: syntax.Model, config: Mapping[str, Any], old: Mapping[str, Any], wanted: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Fields that must be written: those with another value, and those that are not there and would get another.
+
+    Null asks the class to derive the field, as the default does.  Without the field the class may as well take a number
+    of its own, which was the ``old`` value; whether it is the new one too is not known, so that a new one is written.
+    """
     changed: dict[str, Any] = {}
     for param in model.params:
         target = wanted.get(param.name, UNKNOWN)
         if target is UNKNOWN:
             continue
         now = _frozen(config_field(config, param.name))
+        missing = now is None and param.name not in config
         if now is None:
             now = UNKNOWN if param.default is None else value(param.default, wanted)
-        if now is UNKNOWN or not alike(now, target):
+        if now is UNKNOWN or not alike(now, target) or (missing and not alike(target, old[param.name])):
             changed[param.name] = _thawed(target)
     return changed
 

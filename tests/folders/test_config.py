@@ -62,7 +62,7 @@ def config(text: str) -> Config:
 
 def test_fields_in_tables() -> None:
     found = config('{"rope": {"theta": 5.0, "inner": {"x": 1}}, "rope__theta2": 7, "null": null, "n": 0}')
-    assert found.values == {"rope__theta": 5.0, "rope__inner__x": 1, "rope__theta2": 7, "n": 0}
+    assert found.values == {"rope__theta": 5.0, "rope__inner__x": 1, "rope__theta2": 7, "null": None, "n": 0}
     new = json.loads(found.rewritten({"rope__inner__x": 2, "rope__theta2": 8, "rope__new": 3, "null": 4, "other": 5}))
     assert new == {
         "rope": {"theta": 5.0, "inner": {"x": 2}, "new": 3},
@@ -188,3 +188,14 @@ def test_a_dependent_field_is_written_where_its_default_would_be_another(place: 
     plan = fptdsl.plan("heads.fpt", "model", grow="widen embed to 12; widen o to 12")
     found = {item["field"]: item["new"] for item in plan.document["config"]["fields"]}
     assert found == {"hidden_size": 12, "head_dim": 4}
+
+
+def test_null_can_be_told_from_missing(place: Path) -> None:
+    spec = family.SPEC.replace("num_labels = 2", "rank__null = false, rank = 1 if rank__null else 5, num_labels = 2")
+    (place / "tiny.fpt").write_text(spec)
+    found = []
+    for fields in ({}, {"rank": None}, {"rank": 7}):
+        family.write(place / "model", config={**family.CONFIG, **fields})
+        parameters = api.show("tiny.fpt", "model").document["parameters"]
+        found.append((parameters["rank"], parameters["rank__null"]))
+    assert found == [(5, False), (1, True), (7, False)]

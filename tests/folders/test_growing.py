@@ -75,12 +75,22 @@ def test_a_derived_field_is_written_only_when_the_family_would_derive_another(pl
     old = family.write(place / "model", config=derived)
     fptdsl.apply("tiny.fpt", "model", out="kept", grow="widen embed to 12")
     assert family.config_of(place / "kept")["intermediate_size"] == 32
-    fptdsl.apply("tiny.fpt", "model", out="both", grow="widen * by 2x")
-    assert "intermediate_size" not in family.config_of(place / "both")
-    assert family.config_of(place / "both")["hidden_size"] == 16
     (old / "config.json").write_text(json.dumps({**derived, "intermediate_size": None}))
+    fptdsl.apply("tiny.fpt", "model", out="both", grow="widen * by 2x")
+    assert family.config_of(place / "both")["intermediate_size"] is None
+    assert family.config_of(place / "both")["hidden_size"] == 16
     fptdsl.apply("tiny.fpt", "model", out="null", grow="widen layers.*.up to 40")
     assert family.config_of(place / "null")["intermediate_size"] == 40
+
+
+def test_a_field_that_is_not_there_is_written_where_its_value_changes(place: Path) -> None:
+    """The class may have a number of its own where the field is not there, which the default is by chance."""
+    derived = {key: value for key, value in family.CONFIG.items() if key != "intermediate_size"}
+    family.write(place / "model", config=derived)
+    fptdsl.apply("tiny.fpt", "model", out="wider", grow="widen * by 2x")
+    assert family.config_of(place / "wider")["intermediate_size"] == 64
+    fptdsl.apply("tiny.fpt", "model", out="deeper", grow="deepen layers by 1")
+    assert "intermediate_size" not in family.config_of(place / "deeper")
 
 
 def test_what_was_set_besides_the_config_comes_into_it(place: Path) -> None:

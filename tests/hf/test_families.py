@@ -92,6 +92,7 @@ def test_what_a_spec_does_not_describe_is_refused(spec: str, change: dict[str, A
 
 @pytest.mark.parametrize("activation", [None, "gelu_pytorch_tanh"])
 def test_the_first_gemma_configurations_mean_the_tanh_approximation(activation: str | None) -> None:
-    fields = {**OLD_LLAMA, "rope_scaling": None, "hidden_act": "gelu", "hidden_activation": activation}
+    fields = {**OLD_LLAMA, "num_key_value_heads": 2, "rope_scaling": None, "hidden_act": "gelu"}
+    fields["hidden_activation"] = activation
     gelu: Any = next(node.args for node in graph_of("gemma", fields).nodes if node.op == "gelu")
     assert gelu.approximate == "tanh"
