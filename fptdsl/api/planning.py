@@ -107,7 +107,7 @@ def planned(
         if made.steps:
             from ..checkpoint.left_behind import left_behind
 
-            drawn["warnings"] += left_behind(source)
+            drawn["warnings"] += left_behind(source, read.network.frame.values)
         config, warnings = config_change(read, made, source)
         drawn["warnings"] += warnings
     return PlanResult(

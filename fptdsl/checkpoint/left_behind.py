@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from .checkpoint import Checkpoint
 from .state import MAX_DEPTH, NAMES
@@ -10,8 +10,11 @@ from .state import MAX_DEPTH, NAMES
 LISTED = 8
 
 
-def left_behind(source: Checkpoint) -> list[str]:
-    """Warnings: copies of the state dict (a moving average, say) and the states of optimizers."""
+def left_behind(source: Checkpoint, parameters: Mapping[str, object]) -> list[str]:
+    """Warnings: copies of the state dict (a moving average, say), the states of optimizers, and arguments of the class.
+
+    ``parameters`` are those of the spec with their values in the old network.
+    """
     if source.loaded is None:
         return []
     taken = ".".join(source.state.place)
@@ -26,8 +29,17 @@ def left_behind(source: Checkpoint) -> list[str]:
                 found.append(f"`{name}` is the state of an optimizer for the old shapes: make a new one after growing")
         elif 2 * len(mine & item.keys()) > len(mine):
             found.append(_copy(name, taken, chosen=all(part in NAMES for part in place)))
+        elif len(sizes := _sizes(item, parameters)) > 1:
+            named = ", ".join(f"`{size}`" for size in sizes[:LISTED])
+            found.append(f"`{name}` keeps the old {named}: give your class the new sizes, those of the grown spec")
     more = len(found) - LISTED
     return found if more <= 0 else [*found[:LISTED], f"and {more} more dictionaries keep their old shapes"]
+
+
+def _sizes(item: Mapping[object, object], parameters: Mapping[str, object]) -> list[str]:
+    """The parameters whose sizes a dictionary states."""
+    counts = {name for name, value in parameters.items() if isinstance(value, int) and not isinstance(value, bool)}
+    return [key for key, value in item.items() if isinstance(key, str) and key in counts and value == parameters[key]]
 
 
 def _copy(name: str, taken: str, *, chosen: bool) -> str:
