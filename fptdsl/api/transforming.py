@@ -26,6 +26,7 @@ def new_tensors(plan: Plan, source: Checkpoint, progress: Callable[[int, int], N
     evaluator = Evaluator(plan, source)
     total = sum(prod(tensor.new_shape) for tensor in plan.tensors if tensor.recipe is not None)
     count = _Counted(progress, total)
+    models = _models(plan)
     found = []
     for tensor in plan.tensors:
         if tensor.source is not None and tensor.source not in source:
@@ -36,8 +37,23 @@ def new_tensors(plan: Plan, source: Checkpoint, progress: Callable[[int, int], N
             init = plan.new.tensors[tensor.name].init
             dtype = dtype_for(source, tensor.name, buffer=tensor.buffer, init=init)
         chunks = None if tensor.recipe is None else _Chunks(evaluator, tensor, dtype, count)
-        found.append(NewTensor(tensor.name, tensor.source, tensor.new_shape, dtype, chunks))
+        like = models.get(tensor.name)
+        found.append(NewTensor(tensor.name, tensor.source, tensor.new_shape, dtype, chunks, like=like))
     return found
+
+
+def _models(plan: Plan) -> dict[str, str]:
+    """For tensors that growth adds, the old one of the same kind of layer that each is most like."""
+    from ..checkpoint.new_keys import alike
+
+    old: dict[tuple[str, str], list[str]] = {}
+    for node in plan.old.nodes:
+        for suffix, tensor in node.tensors.items():
+            old.setdefault((node.op, suffix), []).append(tensor.name)
+    added = {tensor.name for tensor in plan.tensors if tensor.source is None}
+    kinds = {t.name: (node.op, suffix) for node in plan.new.nodes for suffix, t in node.tensors.items()}
+    found = {name: alike(name, old.get(kinds[name], ())) for name in added}
+    return {name: like for name, like in found.items() if like is not None}
 
 
 class _Counted:

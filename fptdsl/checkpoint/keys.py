@@ -26,16 +26,13 @@ class KeyName:
     strip: str = ""
     rename: tuple[str, str] | None = None
 
-    def undo(self, spec: str, others: Iterable[tuple[str, str]] = ()) -> str:
-        """The file's key for another spec key of the same family (a new neighbour of this one).
-
-        ``others`` are further rules, for keys that this one's rule does not name.
-        """
-        for first, second in ((self.rename,) if self.rename is not None else ()) + tuple(others):
+    def another(self, spec: str, rules: Iterable[tuple[str, str]]) -> KeyName:
+        """Another spec key in the same place: of ``rules`` the first that could have made it is undone."""
+        for first, second in rules:
             found = exchanged(spec, second, first)
             if found is not None:
-                return self.strip + found
-        return self.strip + spec
+                return KeyName(self.strip + found, spec, self.strip, (first, second))
+        return KeyName(self.strip + spec, spec, self.strip)
 
 
 def exchanged(key: str, old: str, new: str) -> str | None:

@@ -8,7 +8,6 @@ the network, everything that the spec does not describe is carried over, and the
 from __future__ import annotations
 
 import hashlib
-from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
@@ -17,7 +16,7 @@ from ..diagnostics import Diagnostic, FptError
 from .ahead import ahead
 from .checkpoint import Checkpoint
 from .dtypes import dominant, item_size, raw_dtype
-from .keys import KeyName
+from .new_keys import Namer, common
 from .storage import Array, Bytes
 
 
@@ -28,6 +27,7 @@ class NewTensor:
     ``source`` is its spec key in the old checkpoint (None for what growth adds).  ``chunks`` gives its
     values as consecutive rows in the raw form of ``dtype``; None copies the source's bytes unchanged.
     ``alias_of`` names another tensor of the list that this one is the same as, bytes and storage.
+    ``like`` is the old tensor that one which growth adds is modelled on: its key in the file ends as that one's.
     """
 
     name: str
@@ -36,6 +36,7 @@ class NewTensor:
     dtype: str
     chunks: Callable[[], Iterator[Array]] | None = None
     alias_of: str | None = None
+    like: str | None = None
 
     @property
     def nbytes(self) -> int:
@@ -79,8 +80,8 @@ def lay_out(source: Checkpoint, tensors: Sequence[NewTensor]) -> list[Slot]:
     """
     tensors = _owned(_share_equal(source, [*tensors, *_mirrored(source, tensors)]))
     placed = _places(tensors)
-    namer = _Namer(source)
-    raws = {tensor.name: namer.raw(tensor) for tensor in tensors}
+    namer = Namer(source.names)
+    raws = {tensor.name: namer(tensor.name, tensor.source, tensor.like).raw for tensor in tensors}
     followers: dict[str | None, list[NewTensor]] = {}
     anchor = first = None
     for tensor in tensors:
@@ -182,46 +183,6 @@ def _check_distinct(source: Checkpoint, slots: Sequence[Slot]) -> None:
             hint = "rename that entry, or the layer (`as NAME` in the directive)"
             raise FptError(Diagnostic("F428", message, hint=hint, path=str(source.path)))
         seen.add(slot.raw)
-
-
-class _Namer:
-    """File keys for the spec keys of a grown network, by the nearest old key."""
-
-    def __init__(self, source: Checkpoint) -> None:
-        self.names = source.names
-        self.nearest = Nearest(list(source.names))
-        self.patterns = list(dict.fromkeys(n.rename for n in source.names.values() if n.rename and "*" in n.rename[1]))
-        """Rules that name the end of a key: a new one need not lie near one that they have named."""
-
-    def raw(self, tensor: NewTensor) -> str:
-        known = self.names.get(tensor.name)
-        if known is not None:
-            return known.raw
-        near = tensor.source if tensor.source is not None else self.nearest(tensor.name)
-        return (self.names[near] if near is not None else KeyName("", "")).undo(tensor.name, self.patterns)
-
-
-class Nearest:
-    """Finds among dotted names the one with the longest beginning in common."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        self.sorted = sorted((name.split("."), name) for name in names)
-
-    def __call__(self, name: str) -> str | None:
-        parts = name.split(".")
-        at = bisect_left(self.sorted, (parts, name))
-        near = self.sorted[max(at - 1, 0) : at + 1]
-        return max(near, key=lambda item: common(item[0], parts))[1] if near else None
-
-
-def common(left: Sequence[str], right: Sequence[str]) -> int:
-    """How many segments two names begin with in common."""
-    count = 0
-    for a, b in zip(left, right, strict=False):
-        if a != b:
-            break
-        count += 1
-    return count
 
 
 def donor(source: Checkpoint, name: str) -> str | None:

@@ -12,7 +12,8 @@ from copy import copy
 from typing import Any
 
 from .checkpoint import Checkpoint
-from .layout import Slot, common, donor
+from .layout import Slot, donor
+from .new_keys import common
 
 DEFAULT = {"version": 1}
 

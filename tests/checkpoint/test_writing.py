@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections import OrderedDict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -127,17 +128,19 @@ def test_an_alias_follows_what_it_names(tmp_path: Path, container: str) -> None:
         assert len(again.aliases) == 2
 
 
-def test_new_keys_end_as_those_of_the_file(tmp_path: Path) -> None:
-    """What a rule with a star names need not lie beside what is new."""
+def test_new_keys_end_as_those_of_what_they_are_like(tmp_path: Path) -> None:
+    """What a rule with a star names need not lie beside what is new, and what lies beside need not be like it."""
     section = rules(("rename", "*.norm.gamma", "*.norm.weight"), ("strip", "net."))
     state = {"net.0.norm.gamma": torch.zeros(2), "net.0.fc.weight": torch.ones(2), "net.1.fc.weight": torch.ones(2)}
     path = save(state, tmp_path / "old", "zip")
     with open_checkpoint(path, section) as source:
         assert source.keys() == ["0.norm.weight", "0.fc.weight", "1.fc.weight"]
         kept = [NewTensor(name, name, (2,), "float32") for name in source]
-        added = [grown(name, None, torch.full((2,), 3.0)) for name in ("2.norm.weight", "2.fc.weight")]
+        models = {"2.norm.weight": "0.norm.weight", "2.fc.weight": "1.fc.weight", "0.norm_1.norm.weight": "0.fc.weight"}
+        added = [replace(grown(new, None, torch.ones(2)), like=old) for new, old in models.items()]
         write_checkpoint(tmp_path / "new", source, [*kept, *added])
-    assert list(load(tmp_path / "new", "zip")) == [*state, "net.2.norm.gamma", "net.2.fc.weight"]
+    new = ["net.2.norm.gamma", "net.2.fc.weight", "net.0.norm_1.norm.weight"]
+    assert list(load(tmp_path / "new", "zip")) == [*state, *new]
 
 
 def test_order_prefix_and_renames(tmp_path: Path) -> None:
