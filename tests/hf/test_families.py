@@ -78,7 +78,7 @@ def test_configurations_with_and_without_nested_fields_are_read_alike() -> None:
         ("llama", {"hidden_act": "xielu"}),
         ("gemma", {"use_bidirectional_attention": True}),
         ("gemma", {"hidden_activation": "relu"}),
-        ("gpt_neox", {"rope_scaling": {"type": "linear", "factor": 2.0}}),
+        ("gpt_neox", {"rope_scaling": {"type": "dynamic", "factor": 2.0}}),
         ("gpt2", {"n_embd": 8, "n_head": 2, "n_positions": 8, "n_layer": 1, "scale_attn_by_inverse_layer_idx": True}),
         ("bert", {"max_position_embeddings": 8, "is_decoder": True}),
         ("roberta", {"max_position_embeddings": 8, "is_decoder": True}),
