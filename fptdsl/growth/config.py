@@ -2,6 +2,7 @@
 
 The candidates come from the places where the spec uses its parameters, as for the grown spec (``respell``); then the
 spec is elaborated with them and must be the grown network.  Growth for which there are no such values is refused.
+A list with an entry per layer that was derived so far is told where deriving it again would give another.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from ..architecture.tree import Network
 from ..diagnostics import Diagnostic, FptError
 from ..language import syntax
 from ..language.document import Document
-from .config_lists import grown_lists
+from .config_lists import Lists, grown_lists
 from .config_sites import Asked, sites, stated_counts, stated_values, torn
+from .config_untold import untold_lists
 from .respell import model_values
 from .respell.expressions import UNKNOWN, alike, value
 from .respell.slots import Unspellable
@@ -49,9 +51,31 @@ def grown_config(
     assert document.model is not None
     lists = grown_lists(config, old, grown.network, path=path)
     values, difference = _fitting(document, old, grown, config, lists.values)
-    if difference is not None:
+    if difference is None:
+        return ConfigChange({**values, **lists.values}, lists.warnings)
+    told = _with_untold(document, old, grown, config, lists, path)
+    if told is None:
         raise _inexpressible(path, weights, difference, values, torn(grown, old.frame.values))
-    return ConfigChange({**values, **lists.values}, lists.warnings)
+    return told
+
+
+def _with_untold(
+    document: Document, old: Network, grown: Graph, config: Mapping[str, Any], lists: Lists, path: str
+) -> ConfigChange | None:
+    """The fields with lists besides that have been derived so far; None where these do not help either."""
+    untold = untold_lists(document, old)
+    if not untold:
+        return None
+    try:
+        more = grown_lists(untold, old, grown.network, path=path).values
+    except FptError:  # what the new layers would have is not known
+        return None
+    values, difference = _fitting(document, old, grown, config, {**lists.values, **more})
+    if difference is not None:
+        return None
+    names = " and ".join(f"`{name}`" for name in more)
+    warning = f"{names} in `{path}` is new: a version of the class that does not read it computes something else"
+    return ConfigChange({**values, **lists.values, **more}, (*lists.warnings, warning))
 
 
 def _fitting(

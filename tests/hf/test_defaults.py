@@ -172,7 +172,12 @@ def test_heads_that_the_class_would_take_for_others_are_written(
     name: str, heads: int, width: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     family = FAMILIES[name]
-    sizes = {"hidden_size": width, "num_attention_heads": heads, "num_key_value_heads": heads, "num_hidden_layers": 2}
+    sizes: dict[str, Any] = {
+        "hidden_size": width,
+        "num_attention_heads": heads,
+        "num_key_value_heads": heads,
+        "num_hidden_layers": 2,
+    }
     old = save(name, tmp_path / "old", **sizes)
     edited(tmp_path / "old", num_key_value_heads=...)
     fptdsl.apply(f"hf/{family.spec}", tmp_path / "old", out=tmp_path / "new", grow=["widen * by 1.5x"])
