@@ -101,16 +101,16 @@ def rename_keys(
     rules = [rule for rule in rules if _well_formed(rule, found, path)]
     for raw, strip in dropped.items():
         key = raw[len(strip) :]
-        fitting = [
+        possible = [
             (len(rule.first), -place, spec)
             for place, rule in enumerate(rules)
             if (spec := exchanged(key, rule.first, rule.second or "")) is not None
             and (not described or (spec in described and key not in described))
         ]
-        if not fitting:
+        if not possible:
             names.append(KeyName(raw, key, strip))
             continue
-        _, place, spec = max(fitting)
+        _, place, spec = max(possible)
         used.add(-place)
         names.append(KeyName(raw, spec, strip, (rules[-place].first, rules[-place].second or "")))
     for place, rule in enumerate(rules):
@@ -201,8 +201,7 @@ def ignored_keys(
     """
     ignored: dict[str, str] = {}
     for rule in rules:
-        pattern = re.compile(".*".join(re.escape(part) for part in re.split(r"\*+", rule.first)), re.DOTALL)
-        hits = [key for key in keys if pattern.fullmatch(key) and key not in described]
+        hits = [key for key in fitting(keys, rule.first) if key not in described]
         if not hits:
             # A warning, for the same spec serves checkpoints with and without such entries.
             message = f'`ignore "{rule.first}"` hits no key; {shown(keys)}'
@@ -210,6 +209,12 @@ def ignored_keys(
         for key in hits:
             ignored.setdefault(key, rule.first)
     return ignored
+
+
+def fitting(keys: Iterable[str], pattern: str) -> list[str]:
+    """The keys that a pattern of ``ignore`` hits."""
+    expression = re.compile(".*".join(re.escape(part) for part in re.split(r"\*+", pattern)), re.DOTALL)
+    return [key for key in keys if expression.fullmatch(key)]
 
 
 def heads(keys: Iterable[str]) -> list[str]:

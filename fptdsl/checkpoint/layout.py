@@ -16,6 +16,7 @@ from ..diagnostics import Diagnostic, FptError
 from .ahead import ahead
 from .checkpoint import Checkpoint
 from .dtypes import dominant, item_size, raw_dtype
+from .keys import fitting
 from .new_keys import Namer, common
 from .storage import Array, Bytes
 
@@ -124,7 +125,10 @@ def _places(tensors: Sequence[NewTensor]) -> dict[str, str]:
 
 
 def _mirrored(source: Checkpoint, tensors: Sequence[NewTensor]) -> list[NewTensor]:
-    """The second keys of aliased tensors: those in the file already, and those of new neighbours."""
+    """The second keys of aliased tensors: those in the file already, and those of new neighbours.
+
+    Not those that are ignored: whatever lies there stays as it is.
+    """
     names = {tensor.name for tensor in tensors}
     mirrored: dict[str, NewTensor] = {}
     for one, other in source.alias_rules:
@@ -135,7 +139,8 @@ def _mirrored(source: Checkpoint, tensors: Sequence[NewTensor]) -> list[NewTenso
                     old = _exchange(tensor.source, second, first) if tensor.source is not None else None
                     old = old if old in source.entries else None
                     mirrored[name] = replace(tensor, name=name, source=old, alias_of=tensor.name)
-    return list(mirrored.values())
+    ignored = {key for pattern in set(source.ignored.values()) for key in fitting(mirrored, pattern)}
+    return [tensor for name, tensor in mirrored.items() if name not in ignored]
 
 
 def _exchange(name: str, old: str, new: str) -> str | None:

@@ -58,12 +58,13 @@ def name_entries(
     if family:
         found.items = [item for item in found.items if item.code not in FAMILY]
     found.check()
+    links = {key: target for key, target in links.items() if key not in ignored and target not in ignored}
     by_key = {key.spec: entries[key.raw] for key in names}
     _check_aliases(by_key, links, aliases, path)
     return Named(
         names={key.spec: key for key in names},
         entries={key: entry for key, entry in by_key.items() if key not in ignored},
-        links={key: target for key, target in links.items() if key not in ignored},
+        links=links,
         alias_rules=tuple(_pair(rule) for rule in aliases if not family or _in_force(rule, links)),
         ignored=ignored,
         warnings=found.warnings,

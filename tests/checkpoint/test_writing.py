@@ -309,3 +309,21 @@ def test_types_for_new_tensors(tmp_path: Path) -> None:
     with open_checkpoint(save({"w": torch.ones(2).bfloat16()}, tmp_path / "old", "zip")) as source:
         assert dtype_for(source, "bn.num_batches_tracked", buffer=True, init="count") == "int64"
         assert dtype_for(source, "x") == "bfloat16"
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_an_alias_that_is_ignored_stays_as_it_is(tmp_path: Path, container: str) -> None:
+    """Neither the ignored key nor one for a new neighbour repeats what grew, and they need not be equal then."""
+    weight = torch.randn(3, 2)
+    state = {"twin.0.w": weight.clone(), "body.0.w": weight}
+    section = rules(("alias", "twin", "body"), ("ignore", "twin.*"))
+    path = save(state, tmp_path / "old", container)
+    values, added = torch.randn(5, 2), torch.randn(7)
+    with open_checkpoint(path, section) as source:
+        assert list(source) == ["body.0.w"]
+        new = [grown("body.0.w", "body.0.w", values), grown("body.1.w", None, added)]
+        write_checkpoint(tmp_path / "new", source, new)
+    same(load(tmp_path / "new", container), {"twin.0.w": weight, "body.0.w": values, "body.1.w": added}, ordered=False)
+    with open_checkpoint(tmp_path / "new", section) as again:
+        assert again.keys() == ["body.0.w", "body.1.w"]
+        assert not again.links
