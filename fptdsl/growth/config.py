@@ -15,6 +15,7 @@ from typing import Any
 from ..architecture.digest import same
 from ..architecture.elaborate import elaborate
 from ..architecture.graph import Graph
+from ..architecture.lower import lower
 from ..architecture.ops.refuse import REFUSED
 from ..architecture.parameters import config_field
 from ..architecture.tree import Network
@@ -22,6 +23,7 @@ from ..diagnostics import Diagnostic, FptError
 from ..language import syntax
 from ..language.document import Document
 from .config_lists import Lists, grown_lists
+from .config_refused import taken
 from .config_sites import Asked, sites, stated_counts, stated_values, torn
 from .config_untold import untold_lists
 from .respell import model_values
@@ -55,7 +57,8 @@ def grown_config(
         return ConfigChange({**values, **lists.values}, lists.warnings)
     told = _with_untold(document, old, grown, config, lists, path)
     if told is None:
-        raise _inexpressible(path, weights, difference, values, torn(grown, old.frame.values))
+        instead = _taken(document, old, grown, config, values) if difference.startswith(REFUSED) else []
+        raise _inexpressible(path, weights, difference, values, torn(grown, old.frame.values), instead)
     return told
 
 
@@ -152,17 +155,41 @@ def _difference(document: Document, config: Mapping[str, Any], grown: Network) -
         return "; ".join(item.message for item in fault.diagnostics)
 
 
+def _taken(
+    document: Document, old: Network, grown: Graph, config: Mapping[str, Any], values: Mapping[str, Any]
+) -> list[str]:
+    """Values that the class takes where it refuses these, in words."""
+    assert document.model is not None
+
+    def possible(other: Mapping[str, int]) -> bool:
+        try:
+            lower(elaborate(replace(document, model_args=()), config={**config, **values, **other}))
+        except FptError:
+            return False
+        return True
+
+    return taken(document.model, old.frame.values, {**old.frame.values, **values}, grown, possible)
+
+
 def _inexpressible(
-    path: str, weights: str, difference: str, values: Mapping[str, Any], torn: tuple[str, Asked, Asked] | None
+    path: str,
+    weights: str,
+    difference: str,
+    values: Mapping[str, Any],
+    torn: tuple[str, Asked, Asked] | None,
+    instead: list[str],
 ) -> FptError:
-    """``torn`` is a field of which two layers ask different values: where there is one, a better reason."""
+    """``torn`` is a field of which two layers ask different values: where there is one, a better reason.
+
+    ``instead`` are values that the class takes where it refuses these.
+    """
     fields = ", ".join(f"{name} = {field}" for name, field in values.items())
     told = difference.replace("in the first", "by the configuration").replace("in the second", "in the grown network")
     told += f" (nearest: {fields})" if fields else ""
     hint = "the fields of a configuration hold for all layers: grow all that one sets (`*` in the path)"
     if difference.startswith(REFUSED):
         told = difference.removeprefix(REFUSED) + (f" (it would get {fields})" if fields else "")
-        hint = "ask for sizes that it takes"
+        hint = "ask for sizes that it takes" + (f": {', or '.join(instead)}" if instead else "")
     elif torn is not None:
         name, first, other = torn
         told = f"`{name}` would be {first.value} for `{first.node.name}` and {other.value} for `{other.node.name}`"

@@ -16,6 +16,7 @@ from ..architecture.terms import Prod, Space, Term, resolve, size, spaces
 from ..architecture.tree import Network
 from ..diagnostics import Diagnostics, Note
 from ..language import syntax
+from .config_refused import nearest, refused
 from .config_sites import Site, Stated, factors, sites, stated_values
 from .demands import Widths
 from .frozen import in_words, way_out
@@ -55,7 +56,7 @@ def follow_config(graph: Graph, network: Network, widths: Widths, diagnostics: D
         return
     try:
         for _ in range(ROUNDS):
-            if not ties.grow():
+            if not ties.grow() and not ties.grow_to_what_is_taken():
                 return
     except _Fault as fault:
         request = ties.cause
@@ -68,6 +69,7 @@ class _Ties:
     def __init__(self, graph: Graph, network: Network, places: list[Site], widths: Widths) -> None:
         self.places, self.widths, self.sizes = places, widths, widths.sizes
         self.named = {resolve(site.term) for site in places}
+        self.model = network.frame.definition
         before = network.frame.values
         self.old: Mapping[str, Any] = {**before, **{n: each.value for n, each in stated_values(places, before).items()}}
         """Before widening: heads of keys and values may be copied by then."""
@@ -102,7 +104,40 @@ class _Ties:
                 self._demand(site, sorted(names), given)
         return self.sizes.new != before
 
+    def grow_to_what_is_taken(self) -> bool:
+        """Round a proportion up to the next size that the class takes, where it refuses this.  False: it does not.
+
+        Of several parameters the one that has to grow least; sizes that were asked for by number stay.
+        """
+        model = self.model
+        given = stated_values(self.places, self.old, self.sizes.size)
+        self.values = {**self.old, **{name: each.value for name, each in given.items()}}
+        names = refused(model, self.values) if isinstance(model, syntax.Model) else None
+        if not isinstance(model, syntax.Model) or names is None or refused(model, self.old) is not None:
+            return False
+        found: list[tuple[float, str, int]] = []
+        for name in sorted(names & given.keys()):
+            cause, now = self._asked(given[name].site.term), given[name].value
+            if cause is None or not _is_factor(cause):
+                continue
+            tried, mine = range(now + 1, now + SEARCHED), [site for site in self.places if name in site.names]
+            above = nearest(model, self.values, name, tried, lambda each: self._all_possible(mine, name, each))  # noqa: B023
+            if above is not None:
+                found.append((above / now, name, above))
+        if not found:
+            return False
+        _, name, above = min(found)
+        self.values[name] = above
+        self.cause = self._asked(given[name].site.term)
+        for site in self.places:
+            if name in site.names:
+                self._raise(site, site.expr, site.term, f"`{name}`")
+        return True
+
     # --- sizes ------------------------------------------------------------------------------------------
+
+    def _all_possible(self, places: list[Site], name: str, each: int) -> bool:
+        return all(self._possible(site, name, range(each, each + 1)) is not None for site in places)
 
     def _demand(self, site: Site, names: list[str], given: Mapping[str, Stated]) -> None:
         """Give a place the size that it states; proportions are rounded up to what it can have."""

@@ -81,7 +81,8 @@ REFUSED = [
     ("gpt2", "widen transformer.wte to 37", "F306", "in groups of 6", "nearest: 36 and 42"),
     ("gpt2", "widen transformer.h.*.attn heads to 6; widen transformer.wte to 30", "F306", "makes it 36", "ask for 36"),
     ("gpt2", "widen transformer.h.0.attn heads to 6", "F351", "no fields for this growth", "instead of the folder"),
-    ("llama", "widen model.embed_tokens to 37", "F351", "a multiple of num_attention_heads", "sizes that it takes"),
+    ("llama", "widen model.embed_tokens to 37", "F351", "a multiple of num_attention_heads",
+     "ask for sizes that it takes: `hidden_size` = 36 or 40 (`widen model.embed_tokens to 40`)"),
     (
         "llama",
         "widen model.layers.1.mlp hidden to 64",
@@ -103,10 +104,11 @@ REFUSED = [
         "with the embedding's own weight",
         "widen to a multiple of 24",
     ),
-    ("llama", "widen model.layers.*.self_attn heads to 6", "F351", "a multiple of num_attention_heads", "instead of"),
+    ("llama", "widen model.layers.*.self_attn heads to 6", "F351", "a multiple of num_attention_heads",
+     "`hidden_size` = 36 (`widen model.embed_tokens to 36`), or `num_attention_heads` = 8, or give"),
     ("llama", "widen model.layers.*.self_attn.v_proj to 20", "F306", "inv_freq depends on head_dim", "heads to N"),
     ("gemma", "widen * by 2x using net2net", "F310", "a factor depends on the number", "`rescale` is legal here"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "grow", "code", "words", "hint"), REFUSED)
@@ -188,3 +190,48 @@ def test_a_number_of_heads_is_not_exceeded(tmp_path: Path, monkeypatch: pytest.M
     first = caught.value.diagnostics[0]
     assert first.code == "F305"
     assert first.message == "`model.layers.0.self_attn` cannot have kv_heads 2: other layers make it 4"
+
+
+@pytest.mark.parametrize(
+    ("name", "heads", "grow", "fields"),
+    [
+        ("llama", (36, 9, 3), "widen * by 1.5x", (60, 15, 5)),
+        ("llama", (24, 6, 3), "widen * by 1.5x", (40, 10, 5)),
+        ("gemma2", (36, 9, 3), "widen * by 1.5x", (60, 15, 5)),
+        ("llama", (36, 9, 3), "widen model.embed_tokens by 1.4x", (54, 9, 3)),
+        ("llama", (36, 9, 3), "widen * by 1.5x; widen model.embed_tokens to 75", (75, 15, 5)),
+    ],
+)
+def test_proportions_are_rounded_up_to_what_the_class_takes(
+    name: str,
+    heads: tuple[int, int, int],
+    grow: str,
+    fields: tuple[int, int, int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A width that is no multiple of the heads is refused by the class: the next that is one."""
+    names = ("hidden_size", "num_attention_heads", "num_key_value_heads")
+    grown = Stock(name, tmp_path, monkeypatch, **dict(zip(names, heads)), head_dim=4).grow(grow)
+    assert grown.error <= 1e-12
+    assert tuple(getattr(grown.model.config, field) for field in names) == fields
+
+
+def test_sizes_named_in_the_hint_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stock = Stock("llama", tmp_path, monkeypatch)
+    for grow in (
+        "widen model.embed_tokens to 36",
+        "widen model.layers.*.self_attn heads to 8",
+        "widen model.layers.*.self_attn heads to 6; widen model.embed_tokens to 36",
+    ):
+        assert stock.grow(grow).error <= 1e-12
+
+
+def test_a_number_that_the_class_refuses_is_not_exceeded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside a proportion, what was asked for by number stays and is refused with the sizes that would do."""
+    sizes = {"hidden_size": 36, "num_attention_heads": 9, "num_key_value_heads": 3, "head_dim": 4}
+    with pytest.raises(FptError) as caught:
+        Stock("llama", tmp_path, monkeypatch, **sizes).plan("widen * by 1.5x; widen model.embed_tokens to 56")
+    fault = caught.value.diagnostics[0]
+    assert fault.code == "F351"
+    assert "`hidden_size` = 45 or 60 (`widen model.embed_tokens to 60`)" in (fault.hint or "")
