@@ -9,6 +9,7 @@ from typing import Any
 from ..architecture.graph import Graph
 from ..architecture.terms import Space
 from ..diagnostics import Diagnostics
+from ..language import syntax
 from .demands import Widths
 from .facts import Facts, gather
 from .forms import Form
@@ -144,5 +145,23 @@ def _refuse(fact: Facts, method: str, reason: Illegal, request: Request | None, 
     if request is not None and request.method is not None and request.method.span is not None:
         span = request.method.span
     diagnostics.add(
-        "F310", f"the units of `{place}` cannot be widened with `{method}`: {reason.reason}", span, hint=reason.hint
+        "F310",
+        f"the units of `{place}` cannot be widened with `{method}`: {reason.reason}",
+        span,
+        hint=_without(place, request, reason.hint),
     )
+
+
+def _without(place: str, request: Request | None, hint: str | None) -> str | None:
+    """The way out, and for units that are one of many that a directive means, to name the others."""
+    if request is None or not isinstance(request.directive, syntax.Widen) or request.directive.size:
+        return hint
+    if not any(_holds(target, place) for target in request.targets):
+        return hint
+    others = "widen the parts beside it by their own names"
+    return f"{hint}; or {others}" if hint else others
+
+
+def _holds(target: str, place: str) -> bool:
+    """Whether the place lies inside the target; ``""`` is the whole model."""
+    return target != place and (not target or place.startswith(f"{target}."))
