@@ -84,20 +84,20 @@ def _model_value(
 
 
 def config_field(config: Mapping[str, Any], name: str) -> Any:
-    """The field of a ``config.json`` that a parameter's name means; None where there is none.
+    """The field of a ``config.json`` that a parameter's name means; None where there is none, or a list of nothing.
 
     A field inside a table is called ``table__field`` and, where no field outside has that name, ``field`` alone
     (``rope_theta`` in ``rope_parameters``).  ``table__count`` is how many fields a table has (``id2label__count``),
     and ``field__null`` is true for a field that is there and null: a class may take that as something else than none.
     """
-    if config.get(name) is not None:
+    if config.get(name) not in (None, [], ()):
         return config[name]
     table, _, last = name.rpartition("__")
     if last == "null" and table in config and config[table] is None:
         return True
     counted = 0
     for key, field in _fields(config, ""):
-        if field is not None and (key == name or key.endswith(f"__{name}")):
+        if field not in (None, [], ()) and (key == name or key.endswith(f"__{name}")):
             return field
         counted += key.startswith(f"{table}__")
     return counted if table and last == "count" and counted else None

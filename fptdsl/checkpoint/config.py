@@ -104,7 +104,7 @@ def check_config(model: syntax.Model, config: Config, given: Collection[str]) ->
     missing and has no default, F453 for one that is no number, text, truth value or list of them.
     """
     found = Diagnostics()
-    values = {name: value for name, value in config.values.items() if value is not None}
+    values = {name: value for name, value in config.values.items() if value not in (None, [])}
     unasked = values.keys() - {param.name for param in model.params}
     for param in model.params:
         if param.name in given:

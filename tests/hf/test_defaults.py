@@ -13,6 +13,7 @@ pytest.importorskip("transformers")
 
 import fptdsl
 from fptdsl.architecture import elaborate, lower
+from fptdsl.diagnostics import FptError
 from fptdsl.language import load
 from fptdsl.language.document import Document
 from fptdsl.modules import build
@@ -184,3 +185,48 @@ def test_heads_that_the_class_would_take_for_others_are_written(
     assert json.loads((tmp_path / "new" / "config.json").read_text())["num_key_value_heads"] == heads * 3 // 2
     pair = Pair(family, old, open_folder(family, tmp_path / "new"))
     assert pair.in_float64(monkeypatch.setattr).error() <= 1e-12
+
+
+LABELS = [
+    ("llama", "LlamaForSequenceClassification", "score"),
+    ("bert", "BertForTokenClassification", "classifier"),
+    ("distilbert", "DistilBertForSequenceClassification", "classifier"),
+    ("vit", "ViTForImageClassification", "classifier"),
+]
+
+
+@pytest.mark.parametrize(("name", "model", "head"), LABELS)
+def test_labels_are_counted_where_they_have_no_names(
+    name: str, model: str, head: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``num_labels`` counts without the table of their names; the table counts where it is there."""
+    known = FAMILIES[name]
+    family = Family(known.spec, model, known.config, known.fields)
+    monkeypatch.setitem(FAMILIES, name, family)
+    extra: dict[str, Any] = {"num_labels": 3, "pad_token_id": 0}
+    old = save(name, tmp_path / "old", **extra)
+    edited(tmp_path / "old", num_labels=7)
+    assert fptdsl.plan(f"hf/{family.spec}", tmp_path / "old").plan.old.tensors[f"{head}.weight"].shape[0] == 3
+    edited(tmp_path / "old", id2label=..., label2id=..., num_labels=3)
+    fptdsl.apply(f"hf/{family.spec}", tmp_path / "old", out=tmp_path / "new", grow=["widen * by 2x"])
+    pair = Pair(family, old, open_folder(family, tmp_path / "new"))
+    assert pair.logits()[1].shape[-1] == 3
+    assert pair.in_float64(monkeypatch.setattr).error() <= 1e-12
+
+
+@pytest.mark.parametrize("classes", [[], None])
+def test_no_name_of_a_class_is_that_of_the_pretraining(classes: Any, tmp_path: Path) -> None:
+    family = FAMILIES["llama"]
+    save("llama", tmp_path / "old")
+    edited(tmp_path / "old", architectures=classes)
+    fptdsl.apply("hf/llama", tmp_path / "old", out=tmp_path / "new", grow=["deepen model.layers by 1"])
+    assert json.loads((tmp_path / "new" / "config.json").read_text())["architectures"] == classes
+    open_folder(family, tmp_path / "new")
+
+
+def test_a_list_of_nothing_is_no_value_for_a_field_that_is_needed(tmp_path: Path) -> None:
+    save("llama", tmp_path)
+    edited(tmp_path, hidden_size=[])
+    with pytest.raises(FptError) as caught:
+        fptdsl.plan("hf/llama", tmp_path)
+    assert [fault.code for fault in caught.value.diagnostics] == ["F452"]
