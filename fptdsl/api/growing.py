@@ -163,7 +163,9 @@ def _grown_spec(growth: _Growth) -> str:
     with growth.clock("spec"):
         fields = new_fields(read.config, made.document["config"]) if growth.folder else None
         of_family = read.document.model is not None and read.document.model.from_config and not growth.folder
-        rules = rules_in_force(read.document.checkpoint, growth.source) if of_family else read.document.checkpoint
+        rules = read.document.checkpoint
+        if of_family:
+            rules = rules_in_force(rules, growth.source, new_tensors(made.plan, growth.source, None))
         return respell(replace(read.document, checkpoint=rules), read.network, made.plan.network, fields)
 
 

@@ -16,7 +16,7 @@ from ..diagnostics import Diagnostic, FptError
 from .ahead import ahead
 from .checkpoint import Checkpoint
 from .dtypes import dominant, item_size, raw_dtype
-from .keys import fitting
+from .keys import KeyName, fitting
 from .new_keys import Namer, common
 from .storage import Array, Bytes
 
@@ -113,6 +113,13 @@ def lay_out(source: Checkpoint, tensors: Sequence[NewTensor]) -> list[Slot]:
         emit(tensor)
     _check_distinct(source, slots)
     return slots
+
+
+def written_names(source: Checkpoint, tensors: Sequence[NewTensor]) -> list[KeyName]:
+    """How the entries of the file that is written are called there, and in the spec; ignored ones too."""
+    namer = Namer(source.names)
+    described = [namer(tensor.name, tensor.source, tensor.like) for tensor in (*tensors, *_mirrored(source, tensors))]
+    return [*described, *(source.names[spec] for spec in source.ignored)]
 
 
 def _places(tensors: Sequence[NewTensor]) -> dict[str, str]:
