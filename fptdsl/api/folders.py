@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..architecture.expressions import describe
 from ..architecture.ops.refuse import REFUSED
 from ..architecture.parameters import config_field
-from ..diagnostics import Diagnostic, FptError
+from ..diagnostics import Diagnostic, FptError, Span
 from ..language import syntax
 from ..resources import shipped_spec
 
@@ -103,6 +104,40 @@ def _with_fields(item: Diagnostic, fields: Mapping[str, Any], config: Config) ->
         return item
     hint = f"in `{config.path}`: {told}"
     return replace(item, hint=f"{item.hint}; {hint}" if item.hint else hint)
+
+
+def with_deciding_fields(fault: FptError, read: Spec) -> FptError:
+    """The fault, with the fields that a missing tensor's layer depends on (``if tied { ... } else { head: ... }``)."""
+    model, config = read.document.model, read.config
+    if model is None or config is None or not model.from_config:
+        return fault
+    told = [_with_deciding(item, model, read.network.frame.values, config) for item in fault.diagnostics]
+    return FptError(*told, exit_status=fault.exit_status) if told != list(fault.diagnostics) else fault
+
+
+def _with_deciding(item: Diagnostic, model: syntax.Model, values: Mapping[str, Any], config: Config) -> Diagnostic:
+    from ..growth.respell.expressions import names_in
+
+    test = _deciding(model.body, item.span) if item.code == "F440" and item.span is not None else None
+    names = sorted(names_in(test) & values.keys()) if test is not None else []
+    if not names:
+        return item
+    told = " and ".join(f"`{name}` = {describe(values[name])}" for name in names)
+    hint = f"{told} in `{config.path}` decides that it is there"
+    if any(config_field(config.values, name) is None for name in names):
+        hint = f"{told}, which `{config.path}` does not have, decides that it is there"
+    return replace(item, hint=f"{hint}; {item.hint}" if item.hint else hint)
+
+
+def _deciding(body: Iterable[syntax.Stmt], span: Span) -> syntax.Expr | None:
+    """The innermost test of an ``if`` of the model that the statement at ``span`` lies in."""
+    for statement in body:
+        if not isinstance(statement, syntax.If) or statement.span is None:
+            continue
+        around = statement.span
+        if around.source is span.source and around.start <= span.start and span.end <= around.end:
+            return _deciding((*statement.then, *(statement.otherwise or ())), span) or statement.test
+    return None
 
 
 def _names_type(item: Diagnostic) -> bool:

@@ -7,7 +7,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..diagnostics import FptError
 from ..growth.document import common_dtype
+from .folders import with_deciding_fields
 from .reading import Spec
 
 if TYPE_CHECKING:
@@ -30,6 +32,12 @@ def open_fitting(path: str | Path, spec: Spec, saved: SavedPlan | None = None, *
         if saved is not None:
             saved.check_checkpoint(signature(source))
         source.warnings = (*source.warnings, *hold_against(source, spec.graph, values=values))
+    except FptError as fault:
+        source.close()
+        told = with_deciding_fields(fault, spec)
+        if told is fault:
+            raise
+        raise told from fault
     except BaseException:
         source.close()
         raise

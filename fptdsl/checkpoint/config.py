@@ -131,6 +131,10 @@ def _check_kind(param: syntax.Param, value: Any, config: Config, found: Diagnost
         hint = "a spec can use numbers, texts, truth values and lists of them"
     elif wanted in (None, "null") or wanted == _kind(value):
         return
+    elif isinstance(value, list) and wanted == "a number":
+        hint = f"one number is described for `{param.name}`, not one for each axis"
+        if value and all(each == value[0] for each in value):
+            hint += f": they are the same, so `--set {param.name}={value[0]}`"
     message = f"`{param.name}` is {_kind(value)} ({json.dumps(value)[:60]}) in `{config.path}`"
     found.add("F453", message, param.span, hint=hint)
 
