@@ -106,8 +106,9 @@ def planned(
         drawn["warnings"] += [warning.message for warning in source.warnings]
         if made.steps:
             from ..checkpoint.left_behind import left_behind
+            from .ignored_sizes import ignored_sizes
 
-            drawn["warnings"] += left_behind(source, read.network.frame.values)
+            drawn["warnings"] += [*left_behind(source, read.network.frame.values), *ignored_sizes(made, source)]
         config, warnings = config_change(read, made, source)
         drawn["warnings"] += warnings
     return PlanResult(

@@ -117,6 +117,35 @@ def test_they_grow_and_keep_their_names(name: str, tmp_path: Path, monkeypatch: 
         assert torch.equal(grown[key], state[key])
 
 
+@pytest.mark.parametrize(
+    ("name", "grow", "first"),
+    [
+        ("bert", "widen * by 2x", "bert.pooler.dense.weight"),
+        ("bert", "widen *.embeddings.position_embeddings num_embeddings by 2x", None),
+        ("gpt2", "widen * by 2x", None),
+        ("gpt2", "deepen transformer.h by 1", None),
+    ],
+)
+def test_what_keeps_a_size_that_grows_is_told(name: str, grow: str, first: str | None, tmp_path: Path) -> None:
+    """Heads that the class of the spec does not have cannot be read afterwards; masks have no units."""
+    known, changes = PUBLISHED[name]
+    save(known, tmp_path / "old")
+    state = tensors(tmp_path / "old")
+    for change in changes:
+        state = change(state)
+    if name == "gpt2":
+        width = state["wte.weight"].shape[1]
+        for layer in range(2):
+            state[f"h.{layer}.attn.bias"] = torch.ones(1, 1, width, width).tril()
+    save_file({key: value.contiguous() for key, value in state.items()}, tmp_path / "old" / "model.safetensors")
+    result = fptdsl.apply(f"hf/{FAMILIES[known].spec}", tmp_path / "old", out=tmp_path / "new", grow=grow)
+    told = [text for text in result.document["warnings"] if "ignored entries" in text]
+    assert len(told) == (first is not None)
+    if first is not None:
+        width = state[first].shape[0]
+        assert f"and 2 more keep their size {width}, which grows" in told[0], told
+
+
 @pytest.mark.parametrize("name", ["gpt2", "bert", "llama"])
 def test_a_planted_fault_is_seen(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     known, changes = PUBLISHED[name]

@@ -39,6 +39,7 @@ CODES: dict[str, str] = {
     "F444": "tensor holds NaN or infinity",
     "F445": "tensor is not a plain array",
     "F446": "layers of their own share one tensor in the checkpoint",
+    "F447": "ignored entries keep a size that grows",
     # The config.json of a folder.
     "F450": "config.json is missing",
     "F451": "config.json is not valid",
