@@ -11,6 +11,9 @@ from .axes import FRESH, PAIR, AxisMap
 from .grid import Float64, snap, ulp
 from .random import Stream
 
+LARGEST = 1.75
+"""What is drawn is at most this many times its deviation: a little more than the root of three."""
+
 
 def split_reader(
     old: Float64, axis_map: AxisMap, deviation: float, dtype: str | None, stream: Stream, rows: np.ndarray
@@ -130,8 +133,9 @@ def _fill_fresh(
     if not members.size:
         return  # A class of one has no partner: its column stays zero.
     if dtype is not None:
-        # One common power-of-two grid keeps the sum exact (S-2).
-        values = snap(values, ulp(np.full((1,) * values.ndim, max(deviation, 1e-30) * 4.0), dtype))
+        # One common power-of-two grid keeps the sum exact (S-2), where it has room for the sum of all but one.
+        room = max(4.0, LARGEST * float(np.abs(axis_map.scale).max()) * (members.shape[1] - 1))
+        values = snap(values, ulp(np.full((1,) * values.ndim, max(deviation, 1e-30) * room), dtype))
     counts = (members >= 0).sum(axis=1)
     total = np.zeros_like(new[:, members[:, 0]])
     for rank in range(members.shape[1] - 1):

@@ -32,6 +32,7 @@ FOUND = [
     ("vit", "widen * by 1.25x; deepen vit.encoder.layer by 1 at start using r2r"),
     ("t5", "widen **.SelfAttention num_heads to 6 using r2r; deepen encoder.block by 1 using r2r"),
     ("t5", "widen **.SelfAttention num_heads to 7 using r2r; deepen decoder.block by 2"),
+    ("t5, gated", "widen **.SelfAttention d_kv to 20 using net2net; deepen decoder.block by 1 using r2r"),
 ]
 """Each went wrong once."""
 
