@@ -29,18 +29,22 @@ def verify(
 
     ``settings`` are parameters of the old spec, ``new_settings`` of the new one.  ``certificate``: check the
     law of growth on the two files as well; ``gradients``: look for parameters of the new network that do not learn.
+    Where a receipt lies beside the new checkpoint, files that are not those of the receipt are warned of.
 
     Raises:
         FptError: a spec, a checkpoint or the probe is at fault, or the networks do not take the same inputs.
     """
     from ..proof.verify import verify as compare
-    from .certifying import certify_files, probe_gradients
+    from .certifying import certify_files, probe_gradients, receipt_beside
+    from .hashing import Hashing
     from .opening import dtype_of, facts, open_fitting
     from .reading import read_spec
+    from .recorded import start
 
     old = read_spec(old_spec, settings=settings, checkpoint=old_checkpoint)
     new = read_spec(new_spec, settings=new_settings, checkpoint=new_checkpoint)
-    with open_fitting(old_checkpoint, old) as before, open_fitting(new_checkpoint, new) as after:
+    with open_fitting(old_checkpoint, old) as before, open_fitting(new_checkpoint, new) as after, Hashing() as hashing:
+        recorded = start(hashing, receipt_beside(after.path), before, after)  # beside what follows
         verdict = compare(
             old.graph, before, new.graph, after, file_dtype=dtype_of(after), probe=probe,
             progress=phase(progress, "verify"),
@@ -48,15 +52,19 @@ def verify(
         checkpoints = {"old": facts(before), "new": facts(after)}
         static = certify_files(old_spec, old, before, new, after).to_json() if certificate else None
         learning = probe_gradients(old_spec, old, new, after).to_json() if gradients else None
+        receipt = recorded.to_json() if recorded is not None else None
+        warnings = recorded.warnings() if recorded is not None else []
     return VerifyResult(
         {
             "schema": 1,
             "kind": "verify",
             "model": new.network.name,
             "checkpoints": checkpoints,
+            "receipt": receipt,
             "certificate": static,
             "gradients": learning,
             "verification": verdict.to_json(),
+            "warnings": warnings,
         }
     )
 
