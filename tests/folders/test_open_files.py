@@ -32,7 +32,7 @@ def limited(more: int) -> Iterator[int]:
 
 @pytest.mark.parametrize("layout", ["safetensors shards", "bin shards"])
 def test_the_limit_of_open_files_is_told(place: Path, layout: str) -> None:
-    """Wherever it is met (old shards, new ones, the files beside them), the way out is said, and nothing is left."""
+    """Wherever it is met (shards, old or new, or other files), the way out is said; in the end nothing is left."""
     family.write(place / "model", layout, shards=SHARDS)
     grow = "widen layers.*.up to 16"
     fptdsl.apply("tiny.fpt", "model", grow=grow, out="out")  # imports all that is needed
@@ -46,9 +46,10 @@ def test_the_limit_of_open_files_is_told(place: Path, layout: str) -> None:
         assert item.hint is not None
         assert f"at most {limit} files may be open at once" in item.hint
         assert "`ulimit -n 4096`" in item.hint
-        if more > SHARDS + 2 or more < SHARDS:  # else no folder can be opened to be removed: the next run does so
-            assert sorted(os.listdir(place)) == files
+        # Where no folder can be opened to be removed, the next run does so.
+        assert set(os.listdir(place)) - {".out.partial"} == set(files)
         messages.append(item.message)
     assert any(".out.partial" in message for message in messages), messages
     with limited(2 * SHARDS + 40):
         assert fptdsl.apply("tiny.fpt", "model", grow=grow, out="out", force=True).passed
+    assert sorted(os.listdir(place)) == files

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from two_layers import save, state_of
 
 import fptdsl
-from two_layers import save, state_of
 
 SPEC = """
 model Small() {
