@@ -180,7 +180,7 @@ def config_change(read: Spec, plan: Plan, source: Checkpoint) -> tuple[dict[str,
     None for a checkpoint without a configuration.  Raises ``FptError`` F351, F352 or F454.
     """
     from ..checkpoint import FolderCheckpoint
-    from ..growth.config import grown_config
+    from ..growth.config.fields import grown_config
 
     if not isinstance(source, FolderCheckpoint):
         return None, []

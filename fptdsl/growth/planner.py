@@ -20,7 +20,7 @@ from ..diagnostics import Diagnostic, Diagnostics, FptError, Note
 from ..language import syntax
 from ..language.directives import section_seed
 from .choice import Choice, choose
-from .config_ties import follow_config
+from .config.ties import follow_config
 from .deepen import Deepened, deepen
 from .demands import Widths
 from .digest import spec_digest

@@ -6,7 +6,7 @@ from ..architecture.graph import Graph, Node, Region
 from ..architecture.terms import Term, resolve
 from ..diagnostics import Diagnostics, did_you_mean
 from ..language import syntax
-from .config_sites import factors, stated
+from .config.sites import factors, stated
 
 
 def named_terms(

@@ -10,7 +10,7 @@ from ...architecture.ops import OPERATIONS
 from ...architecture.tree import Network, Scope
 from ...language import syntax
 from ...language.document import Document
-from ..config_lists import grown_parameters
+from ..config.lists import grown_parameters
 from .definitions import Context, rewrite, with_values
 from .expressions import UNKNOWN
 from .naming import Fresh

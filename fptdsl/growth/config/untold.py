@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
-from ..architecture.digest import same
-from ..architecture.elaborate import elaborate
-from ..architecture.tree import Layer, Network, Scope, Tree, walk
-from ..diagnostics import FptError
-from ..language import syntax
-from ..language.document import Document
+from ...architecture.digest import same
+from ...architecture.elaborate import elaborate
+from ...architecture.tree import Layer, Network, Scope, Tree, walk
+from ...diagnostics import FptError
+from ...language import syntax
+from ...language.document import Document
 
 
 @dataclass(frozen=True)

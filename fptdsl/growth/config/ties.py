@@ -11,17 +11,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..architecture.graph import Graph
-from ..architecture.terms import Prod, Space, Term, resolve, size, spaces
-from ..architecture.tree import Network
-from ..diagnostics import Diagnostics, Note
-from ..language import syntax
-from .config_refused import nearest, refused
-from .config_sites import Site, Stated, factors, sites, stated_values
-from .demands import Widths
-from .frozen import in_words, way_out
-from .requests import Request
-from .respell.expressions import value
+from ...architecture.graph import Graph
+from ...architecture.terms import Prod, Space, Term, resolve, size, spaces
+from ...architecture.tree import Network
+from ...diagnostics import Diagnostics, Note
+from ...language import syntax
+from ..demands import Widths
+from ..frozen import in_words, way_out
+from ..requests import Request
+from ..respell.expressions import value
+from .refused import nearest, refused
+from .sites import Site, Stated, factors, sites, stated_values
 
 ROUNDS = 32
 """More than any chain of derived fields is long; without it expressions such as ``x = 2 * x`` would grow for ever."""

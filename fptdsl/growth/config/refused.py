@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..architecture.graph import Graph
-from ..language import syntax
-from .config_sites import Site, sites
-from .respell.expressions import names_in, value
+from ...architecture.graph import Graph
+from ...language import syntax
+from ..respell.expressions import names_in, value
+from .sites import Site, sites
 
 SEARCHED = 1024
 """How far from a size one that the class takes is looked for: more than a class has heads."""

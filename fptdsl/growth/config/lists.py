@@ -12,8 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from ..architecture.tree import Network, Scope, Tree, walk
-from ..diagnostics import Diagnostic, FptError
+from ...architecture.tree import Network, Scope, Tree, walk
+from ...diagnostics import Diagnostic, FptError
 
 PER_LAYER = re.compile(r"(^|_)(layers?|blocks?)(_|$)")
 """In the name of a list that is about layers."""

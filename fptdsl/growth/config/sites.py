@@ -10,12 +10,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..architecture.graph import Graph, Node
-from ..architecture.terms import Prod, Term, prod, resolve, size
-from ..architecture.tree import Environment, Frame, Layer, Network, Scope, walk
-from ..language import syntax
-from .respell.expressions import Expr, literal, names_in, solve, substitute, value
-from .respell.spots import given_names, written
+from ...architecture.graph import Graph, Node
+from ...architecture.terms import Prod, Term, prod, resolve, size
+from ...architecture.tree import Environment, Frame, Layer, Network, Scope, walk
+from ...language import syntax
+from ..respell.expressions import Expr, literal, names_in, solve, substitute, value
+from ..respell.spots import given_names, written
 
 
 @dataclass(frozen=True, eq=False)

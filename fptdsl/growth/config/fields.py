@@ -12,23 +12,23 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..architecture.digest import same
-from ..architecture.elaborate import elaborate
-from ..architecture.graph import Graph
-from ..architecture.lower import lower
-from ..architecture.ops.refuse import REFUSED
-from ..architecture.parameters import config_field
-from ..architecture.tree import Network
-from ..diagnostics import Diagnostic, FptError
-from ..language import syntax
-from ..language.document import Document
-from .config_lists import Lists, grown_lists
-from .config_refused import taken
-from .config_sites import Asked, sites, stated_counts, stated_values, torn
-from .config_untold import untold_lists
-from .respell import model_values
-from .respell.expressions import UNKNOWN, alike, value
-from .respell.slots import Unspellable
+from ...architecture.digest import same
+from ...architecture.elaborate import elaborate
+from ...architecture.graph import Graph
+from ...architecture.lower import lower
+from ...architecture.ops.refuse import REFUSED
+from ...architecture.parameters import config_field
+from ...architecture.tree import Network
+from ...diagnostics import Diagnostic, FptError
+from ...language import syntax
+from ...language.document import Document
+from ..respell import model_values
+from ..respell.expressions import UNKNOWN, alike, value
+from ..respell.slots import Unspellable
+from .lists import Lists, grown_lists
+from .refused import taken
+from .sites import Asked, sites, stated_counts, stated_values, torn
+from .untold import untold_lists
 
 
 @dataclass(frozen=True)
