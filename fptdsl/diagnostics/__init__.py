@@ -7,8 +7,10 @@ carries all the diagnostics of a run, not only the first.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -17,6 +19,9 @@ from .codes import CODES
 __all__ = ["CODES", "Diagnostic", "Diagnostics", "FptError", "Note", "Source", "Span", "did_you_mean"]
 
 Severity = Literal["error", "warning"]
+
+FEW = 2
+"""So many faults that are like a first one are told each for itself."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +147,21 @@ class Diagnostics:
     def check(self) -> None:
         """Raise ``FptError`` with all the errors collected so far, in the order of their places."""
         if self.errors:
-            raise FptError(*sorted(self.errors, key=_place))
+            raise FptError(*sorted(_joined(self.errors), key=_place))
+
+
+def _joined(items: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
+    """Faults of one directive that differ only in the layers they name, told once: a path may match a hundred."""
+    alike: dict[object, list[Diagnostic]] = {}
+    for item in items:
+        of_growth = item.code.startswith("F3") and item.span is not None
+        words = re.sub(r"`[^`]*`", "``", item.message) if of_growth else item
+        alike.setdefault((item.code, item.span, item.hint, item.notes, words), []).append(item)
+    for first, *more in alike.values():
+        if len(more) < FEW:
+            yield from (first, *more)
+        else:
+            yield replace(first, message=f"{first.message}; {len(more)} more are like it")
 
 
 def _place(item: Diagnostic) -> tuple[str, int]:
