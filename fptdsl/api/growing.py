@@ -200,7 +200,7 @@ def _prove(
     with clock("verify"):
         grown = read_spec(spec, checkpoint=checkpoint if growth.folder else None)
         result = open_fitting(checkpoint, grown, values=False)
-    with result, Hashing() as hashing, ThreadPoolExecutor(1) as disk:
+    with result, Hashing(spare=0) as hashing, ThreadPoolExecutor(1) as disk:
         # The disk is idle while the files are read from memory.
         synced = disk.submit(sync_tree if growth.folder else _sync, checkpoint)
         result.known = source.known

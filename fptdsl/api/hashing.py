@@ -5,29 +5,32 @@ The pass over the bytes looks at the values too, so that a checkpoint that is la
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from types import TracebackType
 from typing import TYPE_CHECKING
-
-from ..diagnostics import FptError
 
 if TYPE_CHECKING:
     from ..checkpoint import Checkpoint
     from ..checkpoint.known_files import KnownFiles
 
 
-class Hashing:
-    """A thread that hashes one checkpoint after the other; it ends before the ``with`` block does.
+MOST = 4
+"""Files that are read at once: more do not read faster from one disk."""
 
-    What it has not worked out when the block is left, it gives up.
+
+class Hashing:
+    """Threads that hash the files of checkpoints in the order asked for; they end before the ``with`` block does.
+
+    What they have not worked out when the block is left, they give up.  ``spare``: the cores that are left to others.
     """
 
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(1)
+    def __init__(self, spare: int = 1) -> None:
+        self._pool = ThreadPoolExecutor(max(1, min(MOST, (os.cpu_count() or 1) - spare)))
         self._stop = Event()
 
     def __enter__(self) -> Hashing:
@@ -42,9 +45,11 @@ class Hashing:
     def ahead(self, path: Path) -> KnownFiles:
         """What will be asked of a checkpoint that is about to be opened is worked out from here on."""
         from ..checkpoint.known_files import KnownFiles
+        from ..checkpoint.scanning_ahead import files_ahead
 
         known = KnownFiles()
-        self._pool.submit(self._scan_ahead, path, known)
+        for file in files_ahead(path):
+            self._pool.submit(self._scan_ahead, file, known)
         return known
 
     def start(self, checkpoint: Checkpoint, names: Iterable[str], like: Checkpoint | None = None) -> Future[str]:
@@ -53,6 +58,9 @@ class Hashing:
         The values of the tensors ``names`` are checked (:func:`~fptdsl.checkpoint.check_values`), and the faults
         raised in the digest's stead.  ``like``: another one that may hold some of the same files.
         """
+        first = [] if like is None else like.scans(self._stop)  # What is known of them need not be read again.
+        for scan in [*first, *checkpoint.scans(self._stop, like)]:
+            self._pool.submit(scan)  # What goes wrong here will do so again in the digest.
         return self._pool.submit(self._digest, checkpoint, list(names), like)
 
     def written(self, path: Path, source: Checkpoint) -> None:
@@ -60,9 +68,9 @@ class Hashing:
         self._pool.submit(self._scan, path, source)
 
     def _scan_ahead(self, path: Path, known: KnownFiles) -> None:
-        from ..checkpoint.scanning_ahead import scan_ahead
+        from ..checkpoint.scanning_ahead import scan_path
 
-        scan_ahead(path, known, self._stop)
+        scan_path(path, known, self._stop)  # What goes wrong here is left to whoever opens the file.
 
     def _digest(self, checkpoint: Checkpoint, names: list[str], like: Checkpoint | None) -> str:
         from ..checkpoint import check_values
@@ -72,9 +80,7 @@ class Hashing:
         return digest
 
     def _scan(self, path: Path, source: Checkpoint) -> None:
-        # What goes wrong here will do so again when the file is opened.
-        with suppress(FptError, OSError):
-            source.scan_written(path, self._stop)
+        source.scan_written(path, self._stop)  # What goes wrong here will do so again when the file is opened.
 
 
 Report = Callable[[int, int], None]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from threading import Event
 from types import TracebackType
@@ -147,13 +147,18 @@ class Checkpoint:
 
         On the way the tensors are looked at: see :attr:`sound`.  ``like``: a checkpoint with which files may be shared.
         """
+        (scan,) = self.scans(stop, like)
+        return scan().sha256
+
+    def scans(self, stop: Event | None = None, like: Checkpoint | None = None) -> list[Callable[[], Scan]]:
+        """The passes over its files that a digest is made of; each may be had before it, in a thread of its own."""
         inside = {self.names[spec].raw: entry for spec, entry in self.entries.items()}  # not what is ignored
-        return self._scan(self.path, self.descriptor, inside, self.names, stop).sha256
+        return [partial(self._scan, self.path, self.descriptor, inside, self.names, stop)]
 
     def check_unwritten(self) -> None:
         """Raise ``FptError`` F405 where a file was written since its digest was taken: it is not what was hashed."""
         for path, descriptor in self._files():
-            if not self.known.scanned(descriptor):
+            if not self.known.unwritten(descriptor):
                 message = f"`{path}` was written while it was read"
                 hint = "start again when nothing writes it any more"
                 raise FptError(Diagnostic("F405", message, hint=hint, path=str(path)))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -16,6 +17,7 @@ from ..language import syntax
 from .checkpoint import Checkpoint
 from .contents import Contents, read_contents
 from .named import name_entries
+from .scanning import Scan
 from .shard_index import Layout, find_layout
 from .state import State
 from .storage import Entry
@@ -43,13 +45,21 @@ class FolderCheckpoint(Checkpoint):
 
         A file that is, byte by byte, one of ``like`` need not be hashed again.
         """
-        lines = []
-        for name, contents in sorted(self.files.items()):
-            inside = [spec for spec, key in self.names.items() if self.home[key.raw] == name]
-            twin = self._twin(name, like)
-            scan = self._scan(contents.path, contents.descriptor, contents.entries, inside, stop, twin)
-            lines.append(f"{scan.sha256}  {name}\n")
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
+        scans = zip(sorted(self.files), self.scans(stop, like), strict=True)
+        return hashlib.sha256("".join(f"{scan().sha256}  {name}\n" for name, scan in scans).encode()).hexdigest()
+
+    def scans(self, stop: Event | None = None, like: Checkpoint | None = None) -> list[Callable[[], Scan]]:
+        """The passes over its weights files, by their names."""
+        inside: dict[str, list[str]] = {name: [] for name in self.files}
+        for spec, key in self.names.items():
+            inside[self.home[key.raw]].append(spec)
+        return [
+            partial(
+                self._scan, contents.path, contents.descriptor, contents.entries, inside[name], stop,
+                self._twin(name, like),
+            )
+            for name, contents in sorted(self.files.items())
+        ]  # fmt: skip
 
     def _files(self) -> Iterable[tuple[Path, int]]:
         return [(contents.path, contents.descriptor) for contents in self.files.values()]

@@ -9,11 +9,10 @@ from threading import Event, Lock
 from typing import Any, TypeVar
 
 from .scanning import Scan, Span, Stopped, fill, scan_file
-from .storage import CHUNK
 
 PATIENCE = 0.05
 """Seconds after which a thread that waits for another looks whether its own work is still wanted."""
-HALF = CHUNK // 2
+PIECE = 1 << 18
 """Bytes that are compared at a time, so that both pieces stay in the processor's cache."""
 
 T = TypeVar("T")
@@ -28,6 +27,7 @@ class KnownFiles:
     def __init__(self) -> None:
         self._lock = Lock()
         self._known: dict[tuple[object, ...], Future[Any]] = {}
+        self._first: dict[tuple[int, ...], tuple[int, ...]] = {}
 
     def same(self, left: int, right: int, stop: Event | None = None) -> bool:
         """As :func:`same_bytes`."""
@@ -42,12 +42,16 @@ class KnownFiles:
             found: Scan = _result(known, stop)
             if self.same(descriptor, twin, stop):
                 return found
-        return self._once((_identity(descriptor),), lambda: scan_file(descriptor, spans, stop), stop)
+        identity = _identity(descriptor)
+        self._first.setdefault(identity[:INODE], identity)
+        return self._once((identity,), lambda: scan_file(descriptor, spans, stop), stop)
 
-    def scanned(self, descriptor: int) -> bool:
-        """Whether the file, as it is now, was scanned to its end."""
-        known = self._known.get((_identity(descriptor),))
-        return known is not None and known.done() and known.exception() is None
+    def unwritten(self, descriptor: int) -> bool:
+        """Whether the file is as it was when it was first scanned, and that scan came to its end."""
+        identity = _identity(descriptor)
+        known = self._known.get((identity,))
+        scanned = known is not None and known.done() and known.exception() is None
+        return scanned and self._first[identity[:INODE]] == identity
 
     def _once(self, key: tuple[object, ...], work: Callable[[], T], stop: Event | None) -> T:
         with self._lock:
@@ -77,6 +81,10 @@ def _result(found: Future[T], stop: Event | None) -> T:
     return found.result()
 
 
+INODE = 2
+"""How many numbers of an identity stay when a file is written."""
+
+
 def _identity(descriptor: int) -> tuple[int, ...]:
     status = os.fstat(descriptor)
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
@@ -88,7 +96,7 @@ def same_bytes(left: int, right: int, stop: Event | None = None) -> bool:
     if os.fstat(right).st_size != size:
         return False
     # Pieces are read into the same memory again and again: fresh memory costs as much as reading.
-    one, other = bytearray(HALF), bytearray(HALF)
+    one, other = bytearray(PIECE), bytearray(PIECE)
     at = 0
     while at < size:
         if stop is not None and stop.is_set():

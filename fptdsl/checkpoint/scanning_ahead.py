@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from pathlib import Path
 from threading import Event
 
@@ -14,13 +13,13 @@ from .scanning import spans
 from .shard_index import find_layout
 
 
-def scan_ahead(path: Path, known: KnownFiles, stop: Event | None = None) -> None:
-    """Scan the safetensors files of a file or a folder; what cannot be read is left to whoever opens it."""
-    with suppress(FptError, OSError):
+def files_ahead(path: Path) -> list[Path]:
+    """The safetensors files of a file or a folder; none where it cannot be read."""
+    try:
         names = find_layout(path).files if os.path.isdir(path) else [""]
-        for file in (path / name for name in names):
-            if file.suffix == ".safetensors":
-                scan_path(file, known, stop)
+    except (FptError, OSError):
+        return []
+    return [file for file in (path / name for name in names) if file.suffix == ".safetensors"]
 
 
 def scan_path(path: Path, known: KnownFiles, stop: Event | None = None, twin: int | None = None) -> None:

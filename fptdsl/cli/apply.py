@@ -33,8 +33,10 @@ def apply(
     from .. import api
     from .memory import keep_freed_memory
     from .running import run
+    from .threads import share_the_interpreter
 
     keep_freed_memory()
+    share_the_interpreter()
     return run(
         api.apply, spec, checkpoint, out=out, plan=plan, grow=grow or (), model=model,
         settings=options.settings(set_), seed=seed, calibrate=calibrate, probe=probe,

@@ -14,6 +14,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from fptdsl.api.hashing import Hashing
 from fptdsl.checkpoint import FolderCheckpoint, known_files, open_checkpoint
 from fptdsl.checkpoint.known_files import same_bytes
 from fptdsl.checkpoint.scanning import PIECE, Scan, Span, Stopped, scan_file
@@ -67,6 +68,25 @@ def test_without_known_digests_all_are_hashed(tmp_path: Path) -> None:
     old, new = shards(tmp_path / "old", 1.0, 2.0), shards(tmp_path / "new", 1.0, 2.0)
     with open_checkpoint(old) as before, open_checkpoint(new) as after:
         assert after.digest(like=before) == listed(new)
+
+
+def test_threads_share_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However far the first digest is, no file is hashed twice, and none that is a copy at all."""
+    hashed: list[int] = []
+
+    def slow(descriptor: int, spans: Sequence[Span], stop: Event | None = None) -> Scan:
+        hashed.append(descriptor)
+        sleep(0.05)
+        return scan_file(descriptor, spans, stop)
+
+    monkeypatch.setattr(known_files, "scan_file", slow)
+    values = tuple(map(float, range(6)))
+    old, new = shards(tmp_path / "old", *values), shards(tmp_path / "new", *values)
+    with open_checkpoint(old) as before, open_checkpoint(new) as after, Hashing() as first, Hashing(spare=0) as last:
+        after.known = before.known
+        digests = first.start(before, ()), last.start(after, (), like=before)
+        assert [digest.result() for digest in digests] == [listed(old), listed(new)]
+        assert sorted(hashed) == sorted(contents.descriptor for contents in before.files.values())
 
 
 def test_what_was_learnt_while_it_was_written_is_asked_for(tmp_path: Path, scanned: list[int]) -> None:
