@@ -92,7 +92,7 @@ def main() -> None:
 `fptdsl apply` verifies in float64 and syncs; the script only loads, changes, saves and syncs. The programs run in turn;
 times and memory are medians, the ratios medians of the ratios of each round.
 Start-up is in the programs' times and in no phase; torch is imported within `read` (`.pt`) or `certify`
-(`.safetensors`, about a second). The SHA-256 digests of the receipt are worked out beside the other phases.
+(`.safetensors`, about a second). The digests of the receipt are worked out beside the other phases.
 
 | checkpoint | program | wall | against `cp` | against the script | user CPU | peak memory |
 |---|---|---|---|---|---|---|

@@ -218,7 +218,7 @@ The programs run in turn, start-up included; times and memory are medians, the r
 round. {FILLED if options.fill else FREE}
 
 `fptdsl apply` writes the certificate, and here evaluates one block of every kind beside it; with `--verify certificate`
-the certificate stands alone. It works out SHA-256 digests of all files, and syncs. The scripts were written for this
+the certificate stands alone. It works out the digests of all files, and syncs. The scripts were written for this
 page and check nothing. Ratios compare synced output with synced output; in brackets, with the script's time without a
 sync. Private memory is the peak of `RssAnon`, sampled every 5 ms. Importing torch alone takes {torch:.0f} MiB, so
 torch, twice the largest tensor and 64 MiB are {torch + 2 * largest + 64:.0f} MiB.

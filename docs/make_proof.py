@@ -59,7 +59,7 @@ class, and the others are classes of their own. Where the law holds for these th
 does not, or where a unit looks like several old ones, layers were added or units rescaled, it says that it is
 inconclusive and why (exit status 0).
 
-Where a receipt lies beside the new checkpoint, `fptdsl verify` holds the SHA-256 of both against it too, and warns of
+Where a receipt lies beside the new checkpoint, `fptdsl verify` holds the digests of both against it too, and warns of
 one that is not the file of the receipt. What is no tensor of the networks (ignored entries, an optimizer's state) is
 looked at by this alone.
 

@@ -211,10 +211,10 @@ def _prove(
             certificate = certified(made, grown, source, result)
         document["certificate"] = certificate.to_json()
         with clock("digest"):
-            old_sha256 = growth.old_digest.result()  # Bad values are told before what follows from them.
+            old_digest = growth.old_digest.result()  # Bad values are told before what follows from them.
         require_certificate(certificate, document)
         with clock("digest"):
-            digests = old_sha256, new_digest.result()
+            digests = old_digest, new_digest.result()
         with clock("verify"):
             verdict = numerical_check(
                 made, grown, source, result, certificate,

@@ -1,11 +1,10 @@
-"""SHA-256 of checkpoints for the receipt, worked out beside the phases that read and write them.
+"""Digests (BLAKE3) of checkpoints for the receipt, worked out beside the phases that read and write them.
 
 The pass over the bytes looks at the values too, so that a checkpoint that is larger than memory is not read twice.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,6 +12,8 @@ from pathlib import Path
 from threading import Event
 from types import TracebackType
 from typing import TYPE_CHECKING
+
+from ..cores import cores
 
 if TYPE_CHECKING:
     from ..checkpoint import Checkpoint
@@ -30,7 +31,7 @@ class Hashing:
     """
 
     def __init__(self, spare: int = 1) -> None:
-        self._pool = ThreadPoolExecutor(max(1, min(MOST, (os.cpu_count() or 1) - spare)))
+        self._pool = ThreadPoolExecutor(max(1, min(MOST, cores() - spare)))
         self._stop = Event()
 
     def __enter__(self) -> Hashing:

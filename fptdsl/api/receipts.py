@@ -13,7 +13,7 @@ from .. import __version__
 
 
 def receipt(document: Mapping[str, Any], spec_text: str, digests: tuple[str, str]) -> str:
-    """JSON text; ``document`` is that of the apply, ``digests`` the SHA-256 of the old and new checkpoint.
+    """JSON text; ``document`` is that of the apply, ``digests`` the BLAKE3 of the old and new checkpoint.
 
     ``seconds`` gives the wall time of each phase up to the publication.
     """
@@ -26,8 +26,8 @@ def receipt(document: Mapping[str, Any], spec_text: str, digests: tuple[str, str
         "spec": {"path": document["given"]["spec"], "digest": document["spec"]},
         "grown_spec": {"path": outputs["spec"], "sha256": hashlib.sha256(spec_text.encode()).hexdigest()},
         "checkpoints": {
-            "old": {**document["checkpoint"], "sha256": old},
-            "new": {"path": outputs["checkpoint"], "sha256": new, "tensors": document["totals"]["tensors_after"]},
+            "old": {**document["checkpoint"], "blake3": old},
+            "new": {"path": outputs["checkpoint"], "blake3": new, "tensors": document["totals"]["tensors_after"]},
         },
         "seed": document["seed"],
         "given": document["given"],

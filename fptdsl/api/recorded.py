@@ -35,7 +35,7 @@ class Recorded:
         """What is not as the receipt says.  Raises as :meth:`to_json`."""
         words = {"old": "the checkpoint that was grown", "new": "what the growth published"}
         told = [f"`{self.files[which]}` is not {words[which]}" for which, same in self._same().items() if not same]
-        return [f"{text}: another SHA-256 is in `{self.path}`" for text in told]
+        return [f"{text}: another digest is in `{self.path}`" for text in told]
 
     def _same(self) -> dict[str, bool]:
         return {which: digest.result() == self.wanted[which] for which, digest in self.found.items()}
@@ -45,7 +45,7 @@ def start(hashing: Hashing, path: Path, before: Checkpoint, after: Checkpoint) -
     """Begin to work out what the receipt ``path`` is held against; None where there is no receipt."""
     try:
         checkpoints = json.loads(path.read_bytes())["checkpoints"]
-        wanted = {which: checkpoints[which]["sha256"] for which in ("old", "new")}
+        wanted = {which: checkpoints[which]["blake3"] for which in ("old", "new")}
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     after.known = before.known

@@ -143,12 +143,12 @@ class Checkpoint:
         return tuple(tuple(group) for group in groups.values() if len(group) > 1)
 
     def digest(self, stop: Event | None = None, like: Checkpoint | None = None) -> str:
-        """SHA-256 of the file, in hexadecimal (computed once); :class:`Stopped` soon after ``stop`` is set.
+        """BLAKE3 of the file, in hexadecimal (computed once); :class:`Stopped` soon after ``stop`` is set.
 
         On the way the tensors are looked at: see :attr:`sound`.  ``like``: a checkpoint with which files may be shared.
         """
         (scan,) = self.scans(stop, like)
-        return scan().sha256
+        return scan().digest
 
     def scans(self, stop: Event | None = None, like: Checkpoint | None = None) -> list[Callable[[], Scan]]:
         """The passes over its files that a digest is made of; each may be had before it, in a thread of its own."""

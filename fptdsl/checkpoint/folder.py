@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import ExitStack
@@ -11,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
+
+from blake3 import blake3
 
 from ..diagnostics import Diagnostic, Diagnostics, FptError
 from ..language import syntax
@@ -41,12 +42,12 @@ class FolderCheckpoint(Checkpoint):
             contents.close()
 
     def digest(self, stop: Event | None = None, like: Checkpoint | None = None) -> str:
-        """SHA-256 over the names and digests of the weights files, as ``sha256sum`` lists them.
+        """BLAKE3 over the names and digests of the weights files, as ``b3sum`` lists them.
 
         A file that is, byte by byte, one of ``like`` need not be hashed again.
         """
         scans = zip(sorted(self.files), self.scans(stop, like), strict=True)
-        return hashlib.sha256("".join(f"{scan().sha256}  {name}\n" for name, scan in scans).encode()).hexdigest()
+        return blake3("".join(f"{scan().digest}  {name}\n" for name, scan in scans).encode()).hexdigest()
 
     def scans(self, stop: Event | None = None, like: Checkpoint | None = None) -> list[Callable[[], Scan]]:
         """The passes over its weights files, by their names."""

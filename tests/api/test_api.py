@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from blake3 import blake3
 from cli import tiny
 
 import fptdsl
@@ -25,7 +26,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def digest(path: str | Path) -> str:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    return blake3(Path(path).read_bytes()).hexdigest()
 
 
 def outputs_of(spec: str | Path, checkpoint: str | Path) -> torch.Tensor:
@@ -66,9 +67,9 @@ def test_apply_writes_three_files_and_leaves_the_input_alone(folder: Path) -> No
     }
     assert digest("tiny.pt") == before
     receipt = json.loads(result.outputs["receipt"].read_text())
-    assert receipt["checkpoints"]["old"]["sha256"] == before
-    assert receipt["checkpoints"]["new"]["sha256"] == digest("tiny.grown.pt")
-    assert receipt["grown_spec"]["sha256"] == digest("tiny.grown.fpt")
+    assert receipt["checkpoints"]["old"]["blake3"] == before
+    assert receipt["checkpoints"]["new"]["blake3"] == digest("tiny.grown.pt")
+    assert receipt["grown_spec"]["sha256"] == hashlib.sha256(Path("tiny.grown.fpt").read_bytes()).hexdigest()
     assert receipt["versions"]["torch"] == str(torch.__version__)
     assert torch.load("tiny.grown.pt", weights_only=True)["epoch"] == 3
     old, new = outputs_of("tiny.fpt", "tiny.pt"), outputs_of("tiny.grown.fpt", "tiny.grown.pt")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from blake3 import blake3
 from two_layers import save, state_of, written_spec
 
 import fptdsl
@@ -28,7 +28,7 @@ def path(tmp_path: Path) -> Path:
 
 def test_it_is_the_digest_of_the_file(path: Path) -> None:
     with open_checkpoint(path, None) as source, Hashing() as hashing:
-        assert hashing.start(source, []).result() == hashlib.sha256(path.read_bytes()).hexdigest()
+        assert hashing.start(source, []).result() == blake3(path.read_bytes()).hexdigest()
 
 
 def test_leaving_ends_it(path: Path) -> None:
@@ -61,7 +61,7 @@ def test_leaving_does_not_wait_for_another_thread(path: Path, monkeypatch: pytes
         assert other.running()
         assert digest.cancelled() or isinstance(digest.exception(), Stopped)
         may_end.set()
-        assert other.result() == hashlib.sha256(path.read_bytes()).hexdigest()
+        assert other.result() == blake3(path.read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize("grow", ["widen nothing to 8", "widen first to 8"])
@@ -89,4 +89,4 @@ def test_it_stops_when_it_is_asked_to(path: Path) -> None:
     with open_checkpoint(path, None) as source:
         with pytest.raises(Stopped):
             source.digest(stop)
-        assert source.digest() == hashlib.sha256(path.read_bytes()).hexdigest()
+        assert source.digest() == blake3(path.read_bytes()).hexdigest()

@@ -67,7 +67,7 @@ def test_both(grown: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "warning" not in said.err
 
 
-@pytest.mark.parametrize("text", [None, "{}", "[", '{"checkpoints": {"old": {"sha256": 1}, "new": 3}}'])
+@pytest.mark.parametrize("text", [None, "{}", "[", '{"checkpoints": {"old": {"blake3": 1}, "new": 3}}'])
 def test_without_a_receipt_nothing_is_hashed(grown: Path, monkeypatch: pytest.MonkeyPatch, text: str | None) -> None:
     if text is None:
         Path("new.receipt.json").unlink()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import OrderedDict
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from blake3 import blake3
 
 from fptdsl.checkpoint import open_checkpoint
 
@@ -128,7 +128,7 @@ def test_a_tensor_is_a_copy(tmp_path: Path) -> None:
 def test_digest_is_that_of_the_file(tmp_path: Path) -> None:
     path = save({"w": torch.ones(3)}, tmp_path / "w.pt", "zip")
     with open_checkpoint(path) as source:
-        assert source.digest() == sha256(path.read_bytes()).hexdigest()
+        assert source.digest() == blake3(path.read_bytes()).hexdigest()
 
 
 def test_the_container_is_told_by_content(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from blake3 import blake3
 
 from cli import tiny
 from cli.conftest import Run
@@ -115,7 +116,7 @@ def test_killed_at_any_moment(tmp_path: Path, rounds: int) -> None:
             running.kill()
         if outputs[0].exists():
             receipt = json.loads(outputs[2].read_text())
-            assert receipt["checkpoints"]["new"]["sha256"] == hashlib.sha256(outputs[0].read_bytes()).hexdigest()
+            assert receipt["checkpoints"]["new"]["blake3"] == blake3(outputs[0].read_bytes()).hexdigest()
             assert receipt["grown_spec"]["sha256"] == hashlib.sha256(outputs[1].read_bytes()).hexdigest()
     done = tiny.fptdsl(*words, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")

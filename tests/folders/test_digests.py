@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +11,7 @@ from time import sleep
 
 import pytest
 import torch
+from blake3 import blake3
 from safetensors.torch import save_file
 
 from fptdsl.api.hashing import Hashing
@@ -33,8 +33,8 @@ def shards(folder: Path, *values: float) -> Path:
 
 def listed(folder: Path) -> str:
     names = sorted(path.name for path in folder.glob("*.safetensors"))
-    lines = [f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n" for name in names]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    lines = [f"{blake3((folder / name).read_bytes()).hexdigest()}  {name}\n" for name in names]
+    return blake3("".join(lines).encode()).hexdigest()
 
 
 @pytest.fixture

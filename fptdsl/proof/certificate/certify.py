@@ -26,14 +26,15 @@ def certify(plan: Plan, before: Tensors, after: Tensors, *, insist: bool = False
     guide = Guide(plan)
     reasons = [] if insist else _claims_nothing(plan)
     unclear = guide.without_law()[:3]
-    complete = check_presence(plan, before, after, ledger)
-    check_untouched(plan, before, after, ledger)
-    check_sizes(plan.new, ledger)
-    if complete and not reasons and not unclear:
-        try:
-            Walk(guide, plan.old, before, plan.new, after, ledger).run()
-        except NoRule as missing:
-            unclear.append(str(missing))
+    with ledger:
+        complete = check_presence(plan, before, after, ledger)
+        check_sizes(plan.new, ledger)
+        if complete and not reasons and not unclear:
+            try:
+                Walk(guide, plan.old, before, plan.new, after, ledger).run()
+            except NoRule as missing:
+                unclear.append(str(missing))
+        check_untouched(plan, before, after, ledger)  # Last: files that are copies may still be being compared.
     outcome = "failed" if ledger.findings else "declined" if reasons else "inconclusive" if unclear else "passed"
     return Certificate(
         outcome,  # type: ignore[arg-type]
