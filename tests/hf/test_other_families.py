@@ -16,7 +16,9 @@ from fptdsl.resources import shipped_specs
 from hf.clients import open_folder, save
 from hf.families import DECODER, ENCODER, FAMILIES
 
-SPECS = sorted(name for name in shipped_specs() if name.startswith("hf/") and name != "hf/activation")
+SPECS = sorted(
+    name for name in shipped_specs() if name.startswith("hf/") and name not in ("hf/activation", "hf/rotary")
+)
 
 
 def faults(spec: str, folder: Path, growth: str = "widen * by 2x") -> tuple[Diagnostic, ...]:
