@@ -41,6 +41,9 @@ class Family:
     fields: Mapping[str, Any]
 
 
+PARTS = frozenset({"activation", "rotary"})
+"""What specs of several families share."""
+
 FAMILIES: dict[str, Family] = {
     "gpt2": Family("gpt2", "GPT2LMHeadModel", "GPT2Config",
                    {"vocab_size": 50, "n_positions": 32, "n_embd": 24, "n_layer": 2, "n_head": 4}),

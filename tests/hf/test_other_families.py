@@ -12,13 +12,10 @@ pytest.importorskip("transformers")
 
 import fptdsl
 from fptdsl.diagnostics import Diagnostic, FptError
-from fptdsl.resources import shipped_specs
 from hf.clients import open_folder, save
 from hf.families import DECODER, ENCODER, FAMILIES
 
-SPECS = sorted(
-    name for name in shipped_specs() if name.startswith("hf/") and name not in ("hf/activation", "hf/rotary")
-)
+SPECS = sorted({f"hf/{family.spec}" for family in FAMILIES.values()})
 
 
 def faults(spec: str, folder: Path, growth: str = "widen * by 2x") -> tuple[Diagnostic, ...]:
