@@ -33,8 +33,10 @@ def verify(
     from .. import api
     from .memory import keep_freed_memory
     from .running import run
+    from .threads import share_the_interpreter
 
     keep_freed_memory()
+    share_the_interpreter()
     return run(
         api.verify, old_spec, old_checkpoint, new_spec, new_checkpoint, settings=options.settings(set_),
         probe=probe, certificate=certificate, gradients=gradients, bar=True, as_json=json, full=full,
