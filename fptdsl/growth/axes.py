@@ -11,12 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .recipe import Axis, Concat, Leaf, Table
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
+from .recipe import Axis, Concat, Floats, Ints, Leaf, Table
 
 ZERO, FRESH, PAIR = 0, 1, 2
 MEAN = 2
@@ -77,26 +73,26 @@ def leaf_map(size: int, table: Table | None, power: int = 1) -> AxisMap:
     if table is None:
         here = np.arange(size)
         return AxisMap(size, here, here, here, *_constants(size, FRESH, ZERO, 0.0, 1.0))
-    classes = np.asarray(table.classes, dtype=np.int64)
+    classes = table.classes
     fresh = classes >= table.old
-    donors = np.asarray((*range(table.old), *table.donors), dtype=np.int64)
+    donors = np.concatenate([np.arange(table.old), table.donors])
     return AxisMap(
         table.old,
         np.where(fresh, -1, classes),
-        _apart(classes, table.old) if table.coefficients else classes,
+        classes if table.coefficients is None else _apart(classes, table.old),
         donors[classes],
         *_constants(len(classes), _WRITER[table.writer], _READER[table.reader], table.noise, table.scale),
         table.split,
-        np.asarray(table.signs) ** power if table.signs and power else None,
+        table.signs**power if table.signs is not None and power else None,
         _read_by(table, power),
     )
 
 
 def _read_by(table: Table, power: int) -> Floats | None:
     """What readers are multiplied by: the coefficients, or one over the multiples that the units are (scaled law)."""
-    if table.coefficients:
-        return np.asarray(table.coefficients)
-    return 1.0 / np.asarray(table.signs) if table.signs and power == 1 else None
+    if table.coefficients is not None:
+        return table.coefficients
+    return 1.0 / table.signs if table.signs is not None and power == 1 else None
 
 
 def _constants(size: int, writer: int, reader: int, noise: float, scale: float) -> tuple[Ints, Ints, Floats, Floats]:

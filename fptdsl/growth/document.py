@@ -77,7 +77,7 @@ def _space(table: Table) -> dict[str, Any]:
         "old": table.old,
         "new": table.new,
         "method": table.method,
-        "classes": list(table.classes),
+        "classes": table.classes.tolist(),
     }
 
 

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from .along import along, has_random, multiply
-from .axes import MEAN, ZERO, AxisMap, Ints, Maps
+from .axes import MEAN, ZERO, AxisMap, Maps
 from .grid import Float64, Raw, is_floating, store, widen_raw
 from .law import split_reader
 from .plan import Plan, TensorPlan
 from .random import Stream
-from .recipe import Constant, Gathered, Recipe, Solve, SolveGroups, Source
+from .recipe import Constant, Gathered, Ints, Recipe, Solve, SolveGroups, Source
 from .source import CACHED, CHUNK_BYTES, Weights, deviation
 from .starts import solved, start_rows
 from .stored_rows import copied_rows, span, stored_rows

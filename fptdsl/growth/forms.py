@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..architecture.graph import Graph, Node, Value
 from ..architecture.ops import OPERATIONS
 from ..architecture.terms import Space
@@ -45,7 +47,7 @@ class Twins(Form):
 
     def __call__(self, name: str, new: int, stream: Stream) -> Table:
         pairs = new // 2
-        classes = tuple(self.old + min(unit // 2, pairs - 1) for unit in range(new))
+        classes = self.old + np.minimum(np.arange(new) // 2, pairs - 1)
         return Table(name, self.old, new, classes, donors(pairs, self.old, stream), "r2r", reader="pair")
 
 
@@ -58,16 +60,16 @@ class Mirrored(Form):
 
     def __call__(self, name: str, new: int, stream: Stream) -> Table:
         more = new - 2 * self.old
-        half = (*range(self.old),)
+        half, parts = np.arange(self.old), (self.old, self.old, more)
         return Table(
             name,
             self.old,
             new,
-            (*half, *half, *range(self.old, self.old + more)),
+            np.concatenate([half, half, np.arange(self.old, self.old + more)]),
             donors(more, self.old, stream),
             "netmorph",
-            signs=(1.0,) * self.old + (-1.0,) * self.old + (1.0,) * more,
-            coefficients=(1 / self.constant,) * self.old + (-1 / self.constant,) * self.old + (1.0,) * more,
+            signs=np.repeat([1.0, -1.0, 1.0], parts),
+            coefficients=np.repeat([1 / self.constant, -1 / self.constant, 1.0], parts),
         )
 
 

@@ -109,9 +109,10 @@ def _runs(here: AxisMap) -> list[tuple[int, int, int]]:
     The tensors of a Space share one map, so each map is looked at once.
     """
     copies = here.source >= 0
-    _, first = np.unique(here.source, return_index=True)
+    first = np.full(here.old, -1)
+    first[here.source[copies][::-1]] = np.flatnonzero(copies)[::-1]  # of several, the last that is written stays
     codes = np.where(copies, 1, 2 + here.writer + 3 * here.reader)
-    codes[first[here.source[first] >= 0]] = 0
+    codes[first[first >= 0]] = 0
     edges = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist(), here.new]
     return [(start, stop, int(codes[start])) for start, stop in pairwise(edges)]
 

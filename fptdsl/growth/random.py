@@ -11,6 +11,7 @@ from collections.abc import Callable
 from math import sqrt
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .grid import Float64
 
@@ -75,10 +76,9 @@ class Stream:
 
         return self._rows(rows, length, fill)
 
-    def integers(self, count: int, below: int) -> list[int]:
+    def integers(self, count: int, below: int) -> NDArray[np.int64]:
         """``count`` integers uniform in [0, below)."""
-        found: list[int] = np.minimum(self.uniform(0, count) * below, below - 1).astype(np.int64).tolist()
-        return found
+        return np.minimum(self.uniform(0, count) * below, below - 1).astype(np.int64)
 
 
 def _unit(words: np.ndarray, out: Float64) -> None:

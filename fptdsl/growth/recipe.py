@@ -10,10 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Union
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..architecture.graph import Init, Role
 
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Table:
     """The map of one widened Space.
 
@@ -27,24 +33,24 @@ class Table:
     space: str
     old: int
     new: int
-    classes: tuple[int, ...]
-    donors: tuple[int, ...]
+    classes: Ints
+    donors: Ints
     method: str
     writer: Literal["fresh", "zero", "mean"] = "fresh"
     reader: Literal["zero", "fresh", "pair"] = "zero"
     split: Literal["equal", "scalar", "element"] = "equal"
     noise: float = 0.0
     scale: float = 1.0
-    signs: tuple[float, ...] = ()
+    signs: Floats | None = None
     """Factors of new units, where they are multiples of the old ones (scaled law): what their writers and
-    shifts are multiplied by.  Empty: all 1."""
+    shifts are multiplied by.  None: all 1."""
     multiplied: tuple[tuple[str, int], ...] = ()
     """The parts that hold these multiples: a tensor by name, and where in its axis of units the part begins.  All
     others hold the units themselves.  Empty: every part holds multiples."""
     undoing: tuple[str, ...] = ()
     """Gains that are divided by the multiples, so that the units themselves come out of their norms (N-5)."""
-    coefficients: tuple[float, ...] = ()
-    """What readers of each new unit multiply the old weight by, in place of a share.  Empty: shares, each divided by
+    coefficients: Floats | None = None
+    """What readers of each new unit multiply the old weight by, in place of a share.  None: shares, each divided by
     the multiple that its unit is."""
     factors: tuple[tuple[str, float], ...] = ()
     """Whole tensors that are multiplied, by name (rescaled streams, T-7)."""
@@ -54,6 +60,15 @@ class Table:
     """Where queries and keys meet over the Space (T-6): the table of the keys; this one is that of the queries."""
     key_places: tuple[tuple[str, int], ...] = ()
     """The parts that take ``keys``: a tensor by name, and where in its axis of units the part begins."""
+
+    def __post_init__(self) -> None:
+        for values in (self.classes, self.donors, self.signs, self.coefficients):
+            if values is not None:
+                values.setflags(write=False)  # what is made of a table may share its memory
+
+
+NONE: Ints = np.empty(0, dtype=np.int64)
+"""The donors of a table without new classes."""
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..architecture.graph import Role
-from .axes import AxisMap, Ints
+from .axes import AxisMap
 from .grid import Raw
+from .recipe import Ints
 from .source import Weights
 
 

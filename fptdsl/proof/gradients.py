@@ -175,8 +175,7 @@ def _twins(plan: Plan, passes: Sequence[Gradients], same: float) -> tuple[Twins,
     """
     found = []
     for table in plan.tables:
-        classes = np.asarray(table.classes)
-        _, first, inverse = np.unique(classes, return_index=True, return_inverse=True)
+        _, first, inverse = np.unique(table.classes, return_index=True, return_inverse=True)
         leader = first[inverse]
         alike, moves = leader != np.arange(table.new), np.zeros(table.new, dtype=bool)
         held = holders(plan, table.space) if alike.any() else []

@@ -10,6 +10,7 @@ from dataclasses import replace
 from math import sqrt
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from growth.support import StateDict, grow, grown_state, plan_of, relative_error, run, unrounded_state
@@ -226,7 +227,7 @@ def _queries_of_a_copy_too_large(at: Heads) -> None:
 def _copies_share_no_square(at: Heads) -> None:
     """Each copy of a head that occurs twice has all of the square that both should have."""
     for head, unit in enumerate(at.table.classes):
-        for name in ("q.weight", "q.bias", "k.weight", "k.bias") if at.table.classes.count(unit) > 1 else ():
+        for name in ("q.weight", "q.bias", "k.weight", "k.bias") if (at.table.classes == unit).sum() > 1 else ():
             at.units(name)[head] *= sqrt(2)
 
 
@@ -305,10 +306,10 @@ def test_gains_that_are_offsets_are_not_divided_as_they_are_stored(made: Callabl
 
 
 SHARED = [
-    ("signs", lambda table: tuple(s * 1.001 for s in table.signs), "N5"),
-    ("signs", lambda table: (1.0,) * table.new, "N5"),
-    ("signs", lambda table: (table.signs[0] * 1.001, *table.signs[1:]), "N5"),
-    ("signs", lambda table: tuple(sqrt(table.new / table.old) for _ in table.signs), "N5"),
+    ("signs", lambda table: table.signs * 1.001, "N5"),
+    ("signs", lambda table: np.ones(table.new), "N5"),
+    ("signs", lambda table: np.append(table.signs[0] * 1.001, table.signs[1:]), "N5"),
+    ("signs", lambda table: np.full(table.new, sqrt(table.new / table.old)), "N5"),
 ]
 
 

@@ -15,7 +15,7 @@ def _undivided(state: StateDict, outcome: Outcome) -> None:
     """A reader copied and not divided."""
     classes = outcome.plan.tables[0].classes
     old = outcome.state["layer1.0.conv2.weight"]
-    state["layer1.0.conv2.weight"] = old[:, list(classes)].clone()
+    state["layer1.0.conv2.weight"] = old[:, torch.tensor(classes)].clone()
 
 
 def _statistic_left(state: StateDict, outcome: Outcome) -> None:

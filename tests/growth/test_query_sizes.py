@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from growth.support import (
@@ -204,12 +205,12 @@ def test_faults_of_the_file_are_found(fault: Callable[[StateDict], None], tmp_pa
 @pytest.mark.parametrize(
     ("side", "mistake"),
     [
-        ("queries", {"signs": ()}),
-        ("queries", {"signs": (1.5,) * 6}),
-        ("queries", {"signs": (1.5**0.5,) * 3 + (1.0,) * 3}),
+        ("queries", {"signs": None}),
+        ("queries", {"signs": np.full(6, 1.5)}),
+        ("queries", {"signs": np.repeat([1.5**0.5, 1.0], 3)}),
         ("keys", {"writer": "fresh"}),
-        ("keys", {"signs": (1.5**0.5,) * 6}),
-        ("keys", {"classes": (0, 1, 2, 3, 0, 1)}),
+        ("keys", {"signs": np.full(6, 1.5**0.5)}),
+        ("keys", {"classes": np.array([0, 1, 2, 3, 0, 1])}),
     ],
 )
 def test_mistakes_that_plan_and_file_share_are_found(side: str, mistake: dict[str, Any], tmp_path: Path) -> None:

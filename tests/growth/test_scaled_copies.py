@@ -53,14 +53,14 @@ def _family(name: str, size: str) -> None:
 def test_units_are_copied_as_often_as_fits() -> None:
     def table(spec: str) -> tuple[list[int], tuple[float, ...]]:
         (table,) = plan_of(spec, f"widen embed to 21 {COPIES}").tables
-        return torch.tensor(table.classes).bincount(minlength=8)[:8].tolist(), table.signs
+        return torch.tensor(table.classes).bincount(minlength=8)[:8].tolist(), table.signs.tolist()
 
     counts, signs = table(PRE)
     assert sorted(counts) == [2, 2, 2, 3, 3, 3, 3, 3]
     assert sum(sign * sign for sign in signs) == pytest.approx(8)
     counts, signs = table(MEANS)
     assert counts == [2] * 8
-    assert signs == (1 / sqrt(2),) * 21
+    assert signs == [1 / sqrt(2)] * 21
 
 
 # --- faults ---------------------------------------------------------------------------------------------
@@ -113,7 +113,7 @@ def test_everything_learns_and_copies_part() -> None:
     """With zeros what reads the new units gets no gradient at first; copies of one unit get gradients of their own."""
     outcome = grow(PRE, f"widen embed to 13 {COPIES}")
     (table,) = outcome.plan.tables
-    first = {unit: table.classes.index(table.classes[unit]) for unit in range(8, 13)}
+    first = {unit: table.classes.tolist().index(table.classes[unit]) for unit in range(8, 13)}
     gradients = _gradients(outcome)
     for name in ("embed.weight", "layers.0.norm.weight", "layers.0.up.weight", "layers.0.down.weight", "norm.weight"):
         units = gradients[name].movedim(gradients[name].shape.index(13), 0)

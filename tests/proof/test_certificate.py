@@ -14,7 +14,7 @@ from growth.support import StateDict, Weights, grown_state, plan_of, random_stat
 import fptdsl.proof.certificate as package
 from fptdsl.architecture.graph import Node
 from fptdsl.growth.plan import Plan
-from fptdsl.growth.recipe import Concat, Constant, Leaf, Product, Table
+from fptdsl.growth.recipe import NONE, Concat, Constant, Leaf, Product, Table
 from fptdsl.proof.certificate import Certificate, certify
 from fptdsl.proof.certificate.claims import ZERO, AxisClaim, concatenation, plain, product
 from fptdsl.proof.certificate.classes import axis_claim
@@ -149,9 +149,9 @@ def test_another_activation_in_the_grown_spec() -> None:
 
 def test_a_plan_with_wrong_tables_does_not_certify_itself() -> None:
     plan, old, new = grow(CIFAR, "widen layer1.0.conv1 to 24 using net2net")
-    classes = list(plan.tables[0].classes)
+    classes = plan.tables[0].classes.copy()
     classes[20] = (classes[20] + 1) % 16
-    other = replace(plan, tables=(replace(plan.tables[0], classes=tuple(classes)),))
+    other = replace(plan, tables=(replace(plan.tables[0], classes=classes),))
     found = _checks(other, old, new)
     assert found["layer1.0.conv1.weight"] >= {"C1"}
     assert found["layer1.0.conv2.weight"] >= {"C2"}
@@ -161,7 +161,7 @@ def test_classes_that_no_group_norm_allows() -> None:
     plan, old, new = grow(MIXTURE, "widen gc to 48 using net2net")
     table = next(t for t in plan.tables if t.new != t.old and t.old in (4, 6))
     assert certificate_of(plan, old, new).passed
-    shuffled = (*table.classes[:-1], table.classes[0])
+    shuffled = np.append(table.classes[:-1], table.classes[0])
     tables = tuple(replace(t, classes=shuffled) if t is table else t for t in plan.tables)
     assert certificate_of(replace(plan, tables=tables), old, new).outcome == "failed"
 
@@ -189,7 +189,7 @@ def test_labels_of_products_and_concatenations() -> None:
 
 
 def test_labels_of_recipe_axes_agree_with_counting() -> None:
-    table = Table("x", 2, 3, (0, 1, 1), (), "net2net")
+    table = Table("x", 2, 3, np.array([0, 1, 1]), NONE, "net2net")
     axis = Concat((Leaf(None, 2), Product((Leaf("x", 2), Leaf(None, 2)))))
     assert axis_claim(axis, {"x": table}).labels.tolist() == [0, 1, 2, 3, 4, 5, 4, 5]
 

@@ -124,9 +124,9 @@ def test_a_factor_that_plan_and_file_share(spec: str, text: str, names: Callable
 @pytest.mark.parametrize("field", ["signs", "coefficients"])
 def test_a_coefficient_of_units_that_plan_and_file_share(text: str, field: str) -> None:
     plan = plan_of(FORMS, text)
-    table = next(table for table in plan.tables if table.signs)
+    table = next(table for table in plan.tables if table.signs is not None)
     values = getattr(table, field)
-    other = replace(table, **{field: (values[0] * 1.001, *values[1:])})
+    other = replace(table, **{field: np.append(values[0] * 1.001, values[1:])})
     plan = replace(plan, tables=tuple(other if t is table else t for t in plan.tables))
     old = random_state(plan.old)
     certificate = certificate_of(plan, old, grown_state(plan, old))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
 from math import prod
 from typing import Any, ClassVar
 
@@ -15,7 +14,7 @@ from ..facts import Facts
 from ..normed import Normed
 from ..plan import Exactness
 from ..random import Stream
-from ..recipe import Table
+from ..recipe import Ints, Table
 from ..stream import Stream as Rescaled
 
 Options = Mapping[str, Any]
@@ -111,16 +110,9 @@ def scaled_copies(facts: Facts) -> Normed | Illegal:
     return found
 
 
-def donors(count: int, old: int, stream: Stream) -> tuple[int, ...]:
+def donors(count: int, old: int, stream: Stream) -> Ints:
     """A random old unit for each new class, whose norm statistics it takes (W-3)."""
-    units = numbers(old)
-    return tuple(map(units.__getitem__, stream.integers(count, old)))
-
-
-@lru_cache(maxsize=16)
-def numbers(count: int) -> tuple[int, ...]:
-    """0 to ``count - 1``; one tuple for all groups of units of that size, as large models have many."""
-    return tuple(range(count))
+    return stream.integers(count, old)
 
 
 def uniform(term: Term, sizes: Sizes | None) -> Fraction | None:

@@ -6,14 +6,13 @@ from dataclasses import replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...architecture.graph import GAINS
 from ..dots import Dot, NoDot, analyse
 from ..facts import Facts
 from ..random import Stream
-from ..recipe import Table
-from .base import UNSUMMED, Illegal, donors, numbers, uniform
+from ..recipe import NONE, Floats, Ints, Table
+from .base import UNSUMMED, Illegal, donors, uniform
 
 KEYS = " (keys)"
 """Behind the name of a Space: its table on the side of the keys."""
@@ -69,7 +68,7 @@ def dot_table(
 ) -> Table:
     """The table of queries, which holds that of keys."""
     dot, old = _dot(facts), facts.space.size
-    given = numbers(new), donors(new - old, old, stream)
+    given = np.arange(new), donors(new - old, old, stream)
     factor = dot.factor(old, new)
     keys = Table(name + KEYS, old, new, *given, method, writer="zero" if zero == "keys" else "fresh")
     return Table(
@@ -79,7 +78,7 @@ def dot_table(
         *given,
         method,
         writer="zero" if zero == "queries" else "fresh",
-        signs=() if factor == 1.0 else (factor,) * new,
+        signs=None if factor == 1.0 else np.full(new, factor),
         keys=keys,
         key_places=tuple(sorted(dot.keys)),
     )
@@ -93,8 +92,9 @@ def copies_table(facts: Facts, name: str, new: int, method: str, split: str, noi
     """
     dot, old = _dot(facts), facts.space.size
     alike = facts.first("mean") is not None
-    classes = (*range(old), *([u % old for u in range(old, new)] if alike else stream.integers(new - old, old)))
-    shares = dot.factor(old, new) * _shares(np.asarray(classes), split == "equal", stream)
+    copied = np.arange(old, new) % old if alike else stream.integers(new - old, old)
+    classes = np.concatenate([np.arange(old), copied])
+    shares = dot.factor(old, new) * _shares(classes, split == "equal", stream)
     side = "queries" if dot.last["queries"] else "keys"
     tables = {}
     for each, named in (("keys", name + KEYS), ("queries", name)):
@@ -103,16 +103,16 @@ def copies_table(facts: Facts, name: str, new: int, method: str, split: str, noi
             old,
             new,
             classes,
-            (),
+            NONE,
             method,
             noise=noise,
-            signs=tuple(shares.tolist()) if each == side else (),
+            signs=shares if each == side else None,
             multiplied=tuple(sorted(dot.last[side])) if each == side else (),
         )
     return replace(tables["queries"], keys=tables["keys"], key_places=tuple(sorted(dot.keys)))
 
 
-def _shares(classes: NDArray[np.int64], equal: bool, stream: Stream) -> NDArray[np.float64]:
+def _shares(classes: Ints, equal: bool, stream: Stream) -> Floats:
     """What each copy has of the product of its unit: equal or, so that copies part, unequal parts (W-2)."""
     counts = np.bincount(classes)[classes]
     if equal:

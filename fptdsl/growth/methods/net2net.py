@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+import numpy as np
 
 from ...architecture.graph import Event
 from ...architecture.terms import spaces
@@ -11,7 +10,7 @@ from ..facts import Facts
 from ..normed import Normed
 from ..plan import Exactness
 from ..random import Stream
-from ..recipe import Table
+from ..recipe import NONE, Table
 from ..stream import Stream as Rescaled
 from ..stream import tied_norms
 from .base import UNSUMMED, Illegal, Method, Options, scaled_copies, uniform
@@ -58,7 +57,7 @@ class Net2Net(Method):
         if facts.first("actdot") is not None:
             return copies_table(facts, name, new, self.name, split, noise, stream)
         if facts.kinds() & {"groups", "mean", "tied"}:
-            copied: Sequence[int] = [unit % old for unit in range(old, new)]
+            copied = np.arange(old, new) % old
         else:
             copied = stream.integers(new - old, old)
         # A tied head sums over all copies: the norm before it is divided by their number (T-8).
@@ -67,8 +66,8 @@ class Net2Net(Method):
             name,
             old,
             new,
-            (*range(old), *copied),
-            (),
+            np.concatenate([np.arange(old), copied]),
+            NONE,
             self.name,
             factors=tuple((tensor, old / new) for tensor in tied),
             split=split,  # type: ignore[arg-type]
@@ -119,8 +118,3 @@ def _untied(facts: Facts, new: int) -> Event | None:
     if facts.graph is not None and even and tied_norms(facts.graph, facts.space):
         return None
     return facts.first("tied")
-
-
-def replication(table: Table) -> Counter[int]:
-    """How often each old unit occurs: the replication factor of the paper."""
-    return Counter(table.classes)

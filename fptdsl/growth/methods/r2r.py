@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from math import sqrt
 
+import numpy as np
+
 from ...architecture.activations import ACTIVATIONS
 from ...architecture.ops import OPERATIONS
 from ..facts import Facts
 from ..plan import Exactness
 from ..random import Stream
-from ..recipe import Table
+from ..recipe import Floats, Table
 from .base import Illegal, Method, Options, donors, illegal_for_new_classes
 
 WARNED, CLIFF = 2.0, 10.0
@@ -54,18 +56,19 @@ class R2R(Method):
         """Pairs, and one class of three when the number of new units is odd; a single new unit is read with zero."""
         old, extra = facts.space.size, new - facts.space.size
         pairs = max(extra // 2, 1)
-        classes = [old + min(unit // 2, pairs - 1) for unit in range(extra)]
+        added = old + np.minimum(np.arange(extra) // 2, pairs - 1)
+        multiples = _multiples(old, extra) if options.get("transfer") else None
         return Table(
             name,
             old,
             new,
-            (*range(old), *classes),
+            np.concatenate([np.arange(old), added]),
             donors(pairs, old, stream),
             self.name,
             reader="pair" if extra > 1 else "zero",
             scale=float(options.get("scale", 1.0)),
-            signs=_multiples(old, extra) if options.get("transfer") else (),
-            coefficients=tuple(1 / a for a in _multiples(old, extra)) if options.get("transfer") else (),
+            signs=multiples,
+            coefficients=None if multiples is None else 1.0 / multiples,
         )
 
     def exactness(self, facts: Facts, options: Options) -> Exactness:
@@ -89,9 +92,9 @@ class R2R(Method):
         return tuple(told)
 
 
-def _multiples(old: int, extra: int) -> tuple[float, ...]:
+def _multiples(old: int, extra: int) -> Floats:
     """Old writers times ``a = sqrt(new / old)``, and old readers by it, for the fan-in that readers get (W-8)."""
-    return (sqrt((old + extra) / old),) * old + (1.0,) * extra
+    return np.repeat([sqrt((old + extra) / old), 1.0], (old, extra))
 
 
 def _homogeneous(facts: Facts) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..facts import Facts
 from ..plan import Exactness
 from ..random import Stream
@@ -20,8 +22,8 @@ class RandomInit(Method):
     def table(self, facts: Facts, name: str, new: int, options: Options, stream: Stream) -> Table:
         """All units are new."""
         old = facts.space.size
-        donors = tuple(unit % old for unit in range(new))
-        return Table(name, old, new, tuple(range(old, old + new)), donors, self.name, reader="fresh")
+        units = np.arange(new)
+        return Table(name, old, new, old + units, units % old, self.name, reader="fresh")
 
     def exactness(self, facts: Facts, options: Options) -> Exactness:
         return "baseline"

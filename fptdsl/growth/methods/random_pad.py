@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..facts import Facts
 from ..plan import Exactness
 from ..random import Stream
 from ..recipe import Table
-from .base import Illegal, Method, Options, donors, numbers
+from .base import Illegal, Method, Options, donors
 
 
 class RandomPad(Method):
@@ -23,7 +25,7 @@ class RandomPad(Method):
             name,
             old,
             new,
-            numbers(new),
+            np.arange(new),
             donors(new - old, old, stream),
             self.name,
             reader="fresh",

@@ -17,9 +17,9 @@ from ..facts import Facts
 from ..normed import Normed
 from ..plan import Exactness
 from ..random import Stream
-from ..recipe import Table
+from ..recipe import NONE, Floats, Ints, Table
 from ..stream import Stream as Rescaled
-from .base import Illegal, Method, Options, donors, numbers, scaled_copies
+from .base import Illegal, Method, Options, donors, scaled_copies
 
 
 class Rescale(Method):
@@ -55,16 +55,16 @@ class Rescale(Method):
                 old,
                 new,
                 classes,
-                (),
+                NONE,
                 self.name,
                 split="element",
-                signs=tuple(sqrt(new / old) * each for each in _multiples(classes, old)),
+                signs=sqrt(new / old) * _multiples(classes, old),
                 multiplied=tuple(sorted(found.made)),
                 undoing=tuple(sorted(found.gains)),
             )
         assert isinstance(found, Rescaled)
-        classes = _copied(old, new, found.kind == "zero", stream) if options.get("copies") else numbers(new)
-        means = sum(each >= old for each in classes)
+        classes = _copied(old, new, found.kind == "zero", stream) if options.get("copies") else np.arange(new)
+        means = int((classes >= old).sum())
         return Table(
             name,
             old,
@@ -75,7 +75,7 @@ class Rescale(Method):
             writer=found.kind,
             reader="fresh",
             split="element",
-            signs=_multiples(classes, old) if options.get("copies") else (),
+            signs=_multiples(classes, old) if options.get("copies") else None,
             factors=tuple((tensor, sqrt(new / old) ** power) for tensor, power in found.powers.items() if power),
             norms=tuple(sorted(found.norms)),
         )
@@ -114,17 +114,16 @@ def _kind(facts: Facts) -> str:
     return found.kind if isinstance(found, Rescaled) else "copies"
 
 
-def _copied(old: int, new: int, any_units: bool, stream: Stream) -> tuple[int, ...]:
+def _copied(old: int, new: int, any_units: bool, stream: Stream) -> Ints:
     """Every old unit as often as all fit; the rest copies some of them, or is new where copies must be of all."""
     whole, rest = divmod(new, old)
     if not any_units:
-        return (*numbers(old) * whole, *range(old, old + rest))
+        return np.concatenate([np.tile(np.arange(old), whole), np.arange(old, old + rest)])
     drawn = np.argsort(stream.uniform_rows(np.zeros(1, dtype=np.int64), old)[0], kind="stable")
-    return (*numbers(old) * whole, *drawn[:rest].tolist())
+    return np.concatenate([np.tile(np.arange(old), whole), drawn[:rest]])
 
 
-def _multiples(classes: tuple[int, ...], old: int) -> tuple[float, ...]:
+def _multiples(classes: Ints, old: int) -> Floats:
     """``1/sqrt(m)`` for a unit that occurs ``m`` times; means are multiples like the copies of all beside them."""
-    counts = np.bincount(np.asarray(classes), minlength=old)
-    every = counts[0]
-    return tuple(1.0 / sqrt(counts[each] if each < old else every) for each in classes)
+    counts = np.bincount(classes, minlength=old)
+    return np.asarray(1.0 / np.sqrt(counts[np.where(classes < old, classes, 0)]))

@@ -29,13 +29,13 @@ def table_claim(table: Table, power: int = 1) -> AxisClaim:
     Old units may be multiples (W-8, D-7), some layers of the units themselves (``power`` 0), and gains what makes
     these of them (-1); what a new unit is a multiple of does not matter.
     """
-    classes = np.asarray(table.classes, dtype=np.int64)
+    classes = table.classes
     if table.writer != "fresh":
         classes = np.where(classes >= table.old, ZERO if table.writer == "zero" else MEAN, classes)
     claim = AxisClaim(table.old, classes)
-    if power == 0 or all(sign == 1.0 for sign in table.signs):
+    if power == 0 or table.signs is None or bool(np.all(table.signs == 1.0)):
         return claim
-    multiples = claim.times(np.asarray(table.signs, dtype=np.float64) ** power)
+    multiples = claim.times(table.signs**power)
     new = classes >= table.old
     labels = np.where(new, table.old + multiples.identities, classes)
     return AxisClaim(table.old, labels, np.where(new, 1.0, multiples.factors))

@@ -17,7 +17,7 @@ import numpy as np
 from ...architecture.graph import Graph, Tensor
 from ...architecture.terms import Cat, Prod, Space, Term, resolve, size, spaces
 from ...growth.plan import Plan, Step, TensorPlan
-from ...growth.recipe import Axis, Concat, Leaf, Product, Recipe, Source, Table
+from ...growth.recipe import NONE, Axis, Concat, Leaf, Product, Recipe, Source, Table
 from .certify import certify
 from .reading import Ints, Tensors, bits, pieces
 from .result import Certificate
@@ -140,7 +140,7 @@ class _Signatures:
         added = [unit for unit, label in enumerate(classes) if label >= old]
         zero = bool(added) and bool(self.zero[now][added].all())
         name = f"{was.home}#{was.number}"
-        return Table(name, old, now.size, tuple(classes), (), "", writer="zero" if zero else "fresh")
+        return Table(name, old, now.size, np.array(classes), NONE, "", writer="zero" if zero else "fresh")
 
 
 def _places(term: Term) -> Iterator[tuple[Space, Ints]]:
