@@ -7,6 +7,7 @@ network have equal wirings (``digest``).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 from ..diagnostics import did_you_mean
 from .arguments import Args
@@ -57,9 +58,19 @@ class Wiring:
     output_trees: dict[str, Tree] = field(default_factory=dict)
 
 
+_SOUND: WeakKeyDictionary[Network, Wiring] = WeakKeyDictionary()
+"""Of networks that are in use: elaboration, lowering and comparison all need it, and a network never changes."""
+
+
 def wire(network: Network, faults: Faults) -> Wiring:
     """The operations of a network in the order of the text.  Faults are reported, not raised."""
-    return _Wirer(network, faults).run()
+    known = _SOUND.get(network)
+    if known is not None:
+        return known
+    wiring = _Wirer(network, faults).run()
+    if not faults:
+        _SOUND[network] = wiring
+    return wiring
 
 
 class _Wirer:

@@ -6,9 +6,11 @@ they are known and in float32 where they are not (``totals.dtype_assumed``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 from typing import Any
+
+import numpy as np
 
 from ..architecture.graph import Graph, Tensor
 from .plan import SCHEMA, Plan, Step, TensorPlan
@@ -34,7 +36,7 @@ def document(plan: Plan, dtypes: Mapping[str, str] | None = None) -> dict[str, A
         "exactness": plan.exactness,
         "steps": [_step(step) for step in plan.steps],
         "tensors": [_tensor(tensor) for tensor in plan.tensors],
-        "spaces": [_space(table) for table in plan.tables],
+        "spaces": _spaces(plan.tables),
         "modules": _modules(plan),
         "totals": _totals(plan, dtypes),
         "skipped": [{"directive": s.directive, "path": s.path, "reason": s.reason} for s in plan.skipped],
@@ -69,16 +71,21 @@ def _tensor(tensor: TensorPlan) -> dict[str, Any]:
     }
 
 
-def _space(table: Table) -> dict[str, Any]:
-    """A widened group of units; ``classes`` gives for every new unit the old unit that it is, or copies
+def _spaces(tables: Sequence[Table]) -> list[dict[str, Any]]:
+    """Widened groups of units; ``classes`` gives for every new unit the old unit that it is, or copies
     (a number from ``old`` on: a unit that is new)."""
-    return {
-        "name": table.space,
-        "old": table.old,
-        "new": table.new,
-        "method": table.method,
-        "classes": table.classes.tolist(),
-    }
+    # A large model has millions of units: one object for each number, in the lists of all groups.
+    numbers = np.arange(1 + max((int(table.classes.max()) for table in tables), default=0)).astype(object)
+    return [
+        {
+            "name": table.space,
+            "old": table.old,
+            "new": table.new,
+            "method": table.method,
+            "classes": numbers[table.classes].tolist(),
+        }
+        for table in tables
+    ]
 
 
 def module_of(name: str) -> str:

@@ -26,7 +26,7 @@ class Insertions:
 
 
 def insert(network: Network, insertions: Insertions) -> Network:
-    """The network with the new nodes at their places."""
+    """The network with the new nodes at their places; itself where there are none."""
 
     def children(nodes: tuple[Tree, ...]) -> tuple[Tree, ...]:
         result: list[Tree] = []
@@ -52,7 +52,8 @@ def insert(network: Network, insertions: Insertions) -> Network:
             return node
         return replace(node, children=(*first, *inside), shortcut=shortcut)
 
-    return replace(network, body=children(network.body))
+    body = children(network.body)
+    return network if _same(body, network.body) else replace(network, body=body)
 
 
 def _branch(child: Tree, new: tuple[Sequence[Tree], Sequence[Tree]]) -> Tree:
@@ -98,7 +99,8 @@ def replace_nodes(network: Network, changed: Mapping[int, Tree], made: dict[int,
             return node
         return replace(node, children=inside, shortcut=shortcut)
 
-    return replace(network, body=tuple(map(visit, network.body)))
+    body = tuple(map(visit, network.body))
+    return network if _same(body, network.body) else replace(network, body=body)
 
 
 def clone(node: Tree, *, key: str | None = None, index: tuple[str, int] | None = None) -> Tree:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from math import prod
 from typing import Any, ClassVar
+
+import numpy as np
 
 from ...architecture.terms import Cat, Prod, Space, Term, resolve
 from ..distribute import Sizes
@@ -113,6 +116,14 @@ def scaled_copies(facts: Facts) -> Normed | Illegal:
 def donors(count: int, old: int, stream: Stream) -> Ints:
     """A random old unit for each new class, whose norm statistics it takes (W-3)."""
     return stream.integers(count, old)
+
+
+@lru_cache(maxsize=16)
+def numbers(count: int) -> Ints:
+    """0 to ``count - 1``, in memory that all groups of units of that size share: large models have many."""
+    units = np.arange(count)
+    units.setflags(write=False)
+    return units
 
 
 def uniform(term: Term, sizes: Sizes | None) -> Fraction | None:

@@ -12,7 +12,7 @@ from ..dots import Dot, NoDot, analyse
 from ..facts import Facts
 from ..random import Stream
 from ..recipe import NONE, Floats, Ints, Table
-from .base import UNSUMMED, Illegal, donors, uniform
+from .base import UNSUMMED, Illegal, donors, numbers, uniform
 
 KEYS = " (keys)"
 """Behind the name of a Space: its table on the side of the keys."""
@@ -68,7 +68,7 @@ def dot_table(
 ) -> Table:
     """The table of queries, which holds that of keys."""
     dot, old = _dot(facts), facts.space.size
-    given = np.arange(new), donors(new - old, old, stream)
+    given = numbers(new), donors(new - old, old, stream)
     factor = dot.factor(old, new)
     keys = Table(name + KEYS, old, new, *given, method, writer="zero" if zero == "keys" else "fresh")
     return Table(

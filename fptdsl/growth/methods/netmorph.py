@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-import numpy as np
-
 from ..facts import Facts
 from ..random import Stream
 from ..recipe import Table
-from .base import UNSUMMED, Illegal, Method, Options, donors, illegal_for_new_classes
+from .base import UNSUMMED, Illegal, Method, Options, donors, illegal_for_new_classes, numbers
 from .dot import dot_table, illegal_for_dot, why_dot
 
 FLAT_AT_ZERO = frozenset({"relu", "relu6"})
@@ -57,7 +55,7 @@ class NetMorph(Method):
             name,
             old,
             new,
-            np.arange(new),
+            numbers(new),
             donors(new - old, old, stream),
             self.name,
             writer="fresh" if out else "zero",

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..facts import Facts
 from ..plan import Exactness
 from ..random import Stream
 from ..recipe import Table
-from .base import Illegal, Method, Options, donors
+from .base import Illegal, Method, Options, donors, numbers
 
 
 class RandomPad(Method):
@@ -25,7 +23,7 @@ class RandomPad(Method):
             name,
             old,
             new,
-            np.arange(new),
+            numbers(new),
             donors(new - old, old, stream),
             self.name,
             reader="fresh",

@@ -19,7 +19,7 @@ from ..plan import Exactness
 from ..random import Stream
 from ..recipe import NONE, Floats, Ints, Table
 from ..stream import Stream as Rescaled
-from .base import Illegal, Method, Options, donors, scaled_copies
+from .base import Illegal, Method, Options, donors, numbers, scaled_copies
 
 
 class Rescale(Method):
@@ -63,7 +63,7 @@ class Rescale(Method):
                 undoing=tuple(sorted(found.gains)),
             )
         assert isinstance(found, Rescaled)
-        classes = _copied(old, new, found.kind == "zero", stream) if options.get("copies") else np.arange(new)
+        classes = _copied(old, new, found.kind == "zero", stream) if options.get("copies") else numbers(new)
         means = int((classes >= old).sum())
         return Table(
             name,
