@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from dataclasses import replace
+
 import pytest
 from architecture.helpers import model, network
 
 from fptdsl.architecture.digest import digest, same
+from fptdsl.architecture.faults import Faults
+from fptdsl.architecture.wiring import wire
 
 FEATURES = "input x: float[6]\n"
 BLOCK = "block B(n) { fc: linear(n); relu }\n"
@@ -59,3 +65,30 @@ def test_a_digest_is_stable() -> None:
     value = digest(network(model("fc: linear(3)", FEATURES)))
     assert len(value) == 64
     assert value == digest(network(model("fc: linear(3)  # the same", FEATURES)))
+
+
+# --- the wiring that elaboration, lowering and comparison share ----------------------------------------------
+
+
+def test_a_network_is_wired_once() -> None:
+    made = network(BASE)
+    assert wire(made, Faults()) is wire(made, Faults())
+    assert wire(made, Faults()) is not wire(network(BASE), Faults())
+
+
+def test_faults_are_told_each_time() -> None:
+    sound = network(BASE)
+    broken = replace(sound, body=sound.body[1:])
+    for _ in range(2):
+        faults = Faults()
+        wire(broken, faults)
+        assert {fault.code for fault in faults.diagnostics.errors} == {"F232"}
+
+
+def test_a_network_that_nobody_uses_is_not_kept() -> None:
+    made = network(BASE)
+    digest(made)
+    seen = weakref.ref(made)
+    del made
+    gc.collect()
+    assert seen() is None
