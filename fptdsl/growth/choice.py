@@ -53,7 +53,7 @@ def choose(
         request = widths.asked.get(space)
         fact = facts.get(space) or Facts(space)
         fact.sizes = widths.sizes
-        method, options, refused = _method(fact, new, request, space in widths.causes, diagnostics)
+        method, options, refused = _method(fact, new, request, widths.causes.get(space), diagnostics)
         if method is None:
             continue
         stream = Stream(seed, "table", names[space])
@@ -74,15 +74,16 @@ def space_names(grown: Iterable[Space]) -> dict[Space, str]:
 
 
 def _method(
-    fact: Facts, new: int, request: Request | None, derived: bool, diagnostics: Diagnostics
+    fact: Facts, new: int, request: Request | None, cause: str | None, diagnostics: Diagnostics
 ) -> tuple[Method | None, Mapping[str, Any], str]:
     """The method, its options, and why an earlier one of the automatic choice was passed over.
 
-    ``derived``: the units grow by a field of a configuration, so that the method asked for is taken where it is
-    legal, and the automatic choice elsewhere.
+    ``cause``: the field of a configuration by which the units grow, so that the method asked for is taken where it
+    is legal, and the automatic choice elsewhere.
     """
+    why = f" (they would be {new}, by {cause})" if cause is not None else ""
     asked = request.method if request is not None and request.method is not None else None
-    if derived and asked is not None and asked.kind == "widen":
+    if cause is not None and asked is not None and asked.kind == "widen":
         like = WIDENING.get(asked.name)
         if like is not None and like.illegal(fact, new, asked.mapping) is not None:
             asked = None
@@ -105,7 +106,7 @@ def _method(
             return method, asked.mapping, ""
         if reason.hint is None:
             reason = replace(reason, hint=_instead(fact, new))
-        _refuse(fact, method.name, reason, request, diagnostics)
+        _refuse(fact, why, method.name, reason, request, diagnostics)
         return None, {}, ""
     passed: list[tuple[str, Illegal]] = []
     for method in map(WIDENING.__getitem__, AUTOMATIC):
@@ -115,7 +116,7 @@ def _method(
                 told = f"`{passed[0][0]}` is not legal: {passed[0][1].reason}" if passed else ""
                 return method, options, told
             passed.append((method.name, reason))
-    _refuse(fact, *_telling(fact, passed), request, diagnostics)
+    _refuse(fact, why, *_telling(fact, passed), request, diagnostics)
     return None, {}, ""
 
 
@@ -139,14 +140,16 @@ def _telling(fact: Facts, passed: list[tuple[str, Illegal]]) -> tuple[str, Illeg
     return copies[0], Illegal(reason, rescaling.hint or copies[1].hint)
 
 
-def _refuse(fact: Facts, method: str, reason: Illegal, request: Request | None, diagnostics: Diagnostics) -> None:
+def _refuse(
+    fact: Facts, why: str, method: str, reason: Illegal, request: Request | None, diagnostics: Diagnostics
+) -> None:
     place = fact.space.home or "these units"
     span = request.span if request is not None else None
     if request is not None and request.method is not None and request.method.span is not None:
         span = request.method.span
     diagnostics.add(
         "F310",
-        f"the units of `{place}` cannot be widened with `{method}`: {reason.reason}",
+        f"the units of `{place}`{why} cannot be widened with `{method}`: {reason.reason}",
         span,
         hint=_without(place, request, reason.hint),
     )
