@@ -84,20 +84,7 @@ def apply(
             if saved is not None:
                 saved.check_plan(made.document)
             if not made.steps:
-                from ..checkpoint import check_values
-
-                check_values(source, read.graph.tensors)
-                return ApplyResult(
-                    {
-                        **made.document,
-                        "kind": "apply",
-                        "outputs": {},
-                        "certificate": None,
-                        "verification": None,
-                        "calibration": None,
-                        "seconds": {},
-                    }
-                )
+                return _nothing_to_do(made, read, source)
             outputs = outputs_for(source_path, None if out is None else Path(out))
             if not source_path.is_dir():
                 check_container(outputs.checkpoint, source.container)
@@ -106,6 +93,15 @@ def apply(
             growth = _Growth(made, read, source, hashing, old_digest, outputs, clock, progress)
             proof = partial(_prove, growth, probe=probe, extent=verify, calibrate=calibrate)
             return _publish(growth, proof, inputs, force=force)
+
+
+def _nothing_to_do(made: PlanResult, read: Spec, source: Checkpoint) -> ApplyResult:
+    """The result without growth; faults of the checkpoint are told all the same."""
+    from ..checkpoint import check_values
+
+    check_values(source, read.graph.tensors)
+    nothing = dict.fromkeys(("certificate", "verification", "calibration"))
+    return ApplyResult({**made.document, "kind": "apply", "outputs": {}, **nothing, "seconds": {}})
 
 
 @dataclass(frozen=True)

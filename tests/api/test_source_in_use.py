@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -54,14 +55,18 @@ def test_written_after_it_was_hashed(form: str, tmp_path: Path, monkeypatch: pyt
     assert fault == f"F405 `{file}` was written while it was read"
 
 
+@pytest.mark.parametrize("delay", [0.0, 0.5])
 @pytest.mark.parametrize("form", FORMS)
-def test_a_disk_that_fails_under_another_thread(form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_fails_under_another_thread(
+    form: str, delay: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is the checkpoint that cannot be read, not the output that cannot be written."""
     spec, file, checkpoint = made(tmp_path, form)
-    read = os.preadv
+    read, source = os.preadv, Path(file).stat()
 
     def failing(descriptor: int, buffers: Any, offset: int) -> int:
-        if threading.current_thread() is not threading.main_thread():
+        if os.path.samestat(os.fstat(descriptor), source) and threading.current_thread() is not threading.main_thread():
+            time.sleep(delay)
             raise OSError(5, "Input/output error")
         return read(descriptor, buffers, offset)
 
