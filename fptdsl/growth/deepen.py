@@ -82,9 +82,9 @@ class _Editor:
     def place(self, request: Request, directive: syntax.Deepen, targets: tuple[str, ...]) -> None:
         if not targets:
             return
-        regions = [self.graph.regions[target] for target in targets]
-        if len(targets) == 1 and not targets[0]:
+        if not all(targets):
             raise Refused("F320", "`deepen *` would deepen the whole model at once", "name a stage, block or layer")
+        regions = [self.graph.regions[target] for target in targets]
         found = repeated(regions[0].tree) if len(regions) == 1 else None
         if found is not None:
             self._elements(request, directive, regions[0], found)

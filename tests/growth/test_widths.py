@@ -187,6 +187,7 @@ REFUSED = [
     (CIFAR, "widen * by 9999999x", "F309", "the most that can be planned"),
     (CIFAR, "widen **.linear by 2", "F304", "nothing that the path matches"),
     (CIFAR, "branch * into 2", "F320", "the whole model"),
+    (CIFAR, "deepen * by 1", "F320", "the whole model"),
     (CIFAR, "widen conv1 to 8", "F303", "cannot shrink"),
     (CIFAR, "widen layer2 by 0.5x", "F303", "shrinks"),
     (CIFAR, "widen linear to 20", "F304", "the model's output"),

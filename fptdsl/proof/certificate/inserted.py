@@ -66,13 +66,13 @@ class InsertedLayers:
         self.ledger.record(weight.name, "D1", report)
         axes = tuple(outputs if axis == place else claim for axis, claim in enumerate(given.axes))
         if pieces > 1:
-            return self._pieces(node, Claim(given.old, axes), pieces)
+            return self._pieces(node, Claim(given.old, axes))
         if "bias" in node.tensors:
             bias = node.tensors["bias"].name
             self.ledger.record(bias, "D1", self._no_bias(bias, outputs))
         return Claim(given.old, axes)
 
-    def _pieces(self, node: Node, units: Claim, pieces: int) -> Claim:
+    def _pieces(self, node: Node, units: Claim) -> Claim:
         """Units as often as there are pieces, each shifted by its bias: no old value before the largest is taken."""
         shifts = np.zeros(units.axes[0].new)
         if "bias" in node.tensors:
@@ -81,16 +81,17 @@ class InsertedLayers:
             self.ledger.record(name, "D5", report)
             shifts = to_float(vector(self.after, name), self.after.dtype(name))
         claim = unknown(node.output.shape)
-        self.shifted[claim] = (node, units, shifts.reshape(-1, pieces))
+        self.shifted[claim] = (node, units, shifts)
         return claim
 
     def largest(self, node: Node, given: Claim) -> Claim | None:
         """``max(x + b_1, ..., x + b_p)`` is ``x`` where the largest of the shifts is 0 (D-5); None elsewhere."""
         found = self.shifted.get(given)
         pieces: int = node.args.pieces  # type: ignore[attr-defined]
-        if found is None or found[2].shape[1] != pieces:
+        if found is None or len(found[2]) % pieces:
             return None
-        kernel, units, shifts = found
+        kernel, units = found[:2]
+        shifts = found[2].reshape(-1, pieces)  # Pieces may have been added since they were drawn up.
         labels = units.axes[0].labels.reshape(-1, pieces)
         alike = (labels == labels[:, :1]).all(axis=1)
         wrong = (labels[:, 0] < units.axes[0].old) & ~(alike & (shifts.max(axis=1) == 0.0))

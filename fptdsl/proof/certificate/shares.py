@@ -63,7 +63,8 @@ class SharedLayers:
         name = node.tensors["bias"].name
         tensor = self.guide.tensors[name]
         if tensor.source is not None:
-            report = check_follower(self.before, tensor.source, self.after, name, outputs, zero=True)
+            factors = outputs.factors
+            report = check_follower(self.before, tensor.source, self.after, name, outputs, zero=True, factors=factors)
         else:
             report = check_constant(self.after, name, 0.0)
         self.ledger.record(name, "C1", report)

@@ -35,11 +35,13 @@ class SpecialLayers:
         args = layer.args
         hidden: int = args.hidden_size  # type: ignore[attr-defined]
         directions = 1 + bool(args.bidirectional)  # type: ignore[attr-defined]
-        recipe = self.guide.tensors[node.tensors["weight_hh_l0"].name].recipe
-        grown = recipe.axes[0] if recipe is not None else None
-        units = axis_claim(grown.parts[0], self.guide.tables) if isinstance(grown, Concat) else plain(hidden)
-        output = concatenation([units] * directions)
         gates = layer.tensors["weight_hh_l0"].shape[0] // hidden
+        recipe = self.guide.tensors[node.tensors["weight_hh_l0"].name].recipe
+        grown, units = recipe.axes[0] if recipe is not None else None, plain(hidden)
+        if isinstance(grown, Concat):
+            gate = grown.parts[: len(grown.parts) // gates]  # Several, where other layers put the units together.
+            units = concatenation([axis_claim(part, self.guide.tables) for part in gate])
+        output = concatenation([units] * directions)
         rows = concatenation([units] * gates)
         for suffix, tensor in node.tensors.items():
             name, source = tensor.name, sources[suffix] or ""
