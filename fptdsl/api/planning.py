@@ -53,9 +53,17 @@ def plan(
     if out is not None:
         from .saved import save_plan
 
-        inputs = [*read.files, *([Path(checkpoint)] if checkpoint is not None else [])]
-        save_plan(result.document, Path(out), inputs=inputs, force=force)
+        save_plan(result.document, Path(out), inputs=_inputs(read, checkpoint, calibrate), force=force)
     return result
+
+
+def _inputs(read: Spec, checkpoint: str | Path | None, calibrate: str | Path | None) -> list[Path]:
+    """All files that the plan is made of: of a folder every one, and the configuration beside a file."""
+    inputs = [*read.files, *(Path(path) for path in (checkpoint, calibrate) if path is not None)]
+    if checkpoint is not None:
+        folder = Path(checkpoint)
+        inputs += folder.rglob("*") if folder.is_dir() else [folder.with_name("config.json")]
+    return inputs
 
 
 def given(

@@ -35,7 +35,8 @@ def configured(folder: Path, **fields: Any) -> Path:
 def test_tensors_that_fit_do_not_make_it_the_family(tmp_path: Path) -> None:
     """Gemma's have the names and shapes of Llama's: norms and the embedding compute something else."""
     save("gemma", tmp_path, head_dim=8, tie_word_embeddings=True)
-    (fault,) = faults("hf/llama", tmp_path)
+    fault, of_class = faults("hf/llama", tmp_path)
+    assert "of architectures" in of_class.message
     assert fault.code == "F218"
     assert "model_type is that of another family" in fault.message
     assert '`model_type` = "gemma"' in (fault.hint or "")
@@ -76,6 +77,23 @@ def test_every_spec_asks_for_its_type(spec: str, tmp_path: Path) -> None:
         with pytest.raises(FptError) as caught:
             fptdsl.plan(spec, tmp_path)
         assert any("another family" in each.message for each in caught.value.diagnostics) == refused
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_every_spec_asks_for_its_class(spec: str, tmp_path: Path) -> None:
+    """A class that nobody knows may compute anything with tensors of these names."""
+    name = next(name for name, family in FAMILIES.items() if f"hf/{family.spec}" == spec)
+    save(name, tmp_path)
+    config = tmp_path / "config.json"
+    fields = json.loads(config.read_text())
+    assert fptdsl.plan(spec, tmp_path, grow=["widen * by 2x"]).steps
+    for other in ("SomeBiModel", 3):
+        config.write_text(json.dumps({**fields, "architectures": [other]}))
+        (fault,) = faults(spec, tmp_path)
+        assert fault.code == "F218"
+        assert "are described" in fault.message
+    config.write_text(json.dumps({**fields, "architectures": None}))
+    assert fptdsl.plan(spec, tmp_path, grow=["widen * by 2x"]).steps
 
 
 @pytest.mark.parametrize(
