@@ -7,10 +7,11 @@ where the first axis is not the one that is summed over.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from .along import along, has_random, multiply
+from .along import along, has_random, multiplies, multiply
 from .axes import MEAN, ZERO, AxisMap, Maps
 from .grid import Float64, Raw, is_floating, store, widen_raw
 from .law import split_reader
@@ -34,6 +35,8 @@ class Evaluator:
         """Of the recipe that is being carried out: which rows are copied."""
         self._width: tuple[Recipe, float] | None = None
         """Of the same: the deviation of what is drawn."""
+        self._taken_in: tuple[Recipe, list[AxisMap], float] | None = None
+        """Of the same: its maps with its factor in them, and what is left of it."""
         self._stream: tuple[str, Stream] | None = None
         """Of the tensor whose fresh rows are being drawn."""
         self._solved: tuple[tuple[Solve | SolveGroups, str | None], Float64] | None = None
@@ -172,15 +175,30 @@ class Evaluator:
         """Rows of the grown tensor in float64; ``dtype`` is the grid of shares, None for no grid."""
         recipe = tensor.recipe
         assert recipe is not None
-        values = self._unscaled(tensor, recipe, rows, dtype)
-        if recipe.factor == 1.0:
+        maps, factor = self._with_factor(recipe)
+        values = self._unscaled(tensor, recipe, maps, rows, dtype)
+        if factor == 1.0:
             return values
         if recipe.init == "offset scale":  # N-8
-            return recipe.factor * (1.0 + values) - 1.0
-        return recipe.factor * values
+            return factor * (1.0 + values) - 1.0
+        return factor * values
 
-    def _unscaled(self, tensor: TensorPlan, recipe: Recipe, rows: np.ndarray, dtype: str | None) -> Float64:
-        maps = self._maps(recipe)
+    def _with_factor(self, recipe: Recipe) -> tuple[list[AxisMap], float]:
+        """The maps, and what is left to multiply: units that are multiples take the factor of the whole tensor in,
+        so that values are rounded once, and not at all where the two make one."""
+        known = self._taken_in
+        if known is None or known[0] is not recipe:
+            maps, factor = self._maps(recipe), recipe.factor
+            for axis, (here, role) in enumerate(zip(maps, recipe.roles)):
+                made = multiplies(recipe.init, role) if axis == 0 else role == "writes"
+                if here.sign is not None and made and factor != 1.0:
+                    maps[axis], factor = replace(here, sign=here.sign * factor), 1.0
+            known = self._taken_in = recipe, maps, factor
+        return known[1], known[2]
+
+    def _unscaled(
+        self, tensor: TensorPlan, recipe: Recipe, maps: list[AxisMap], rows: np.ndarray, dtype: str | None
+    ) -> Float64:
         if all(m.plain for m in maps):
             return self._start(recipe, rows, tensor, dtype)
         if recipe.roles[0] == "reads":

@@ -106,6 +106,19 @@ def test_planted_faults_are_seen(spec: str, fault: Callable[[StateDict, Outcome]
     assert certificate_of(outcome.plan, outcome.state, state).outcome == "failed"
 
 
+@pytest.mark.parametrize("times", [2, 3])
+@pytest.mark.parametrize("spec", [PRE, MEANS, SANDWICH])
+def test_copies_of_all_alike_are_the_old_units_to_the_bit(spec: str, times: int) -> None:
+    """The stream times ``sqrt(m)``, and each of ``m`` copies ``1/sqrt(m)`` of its unit: nothing is left to round."""
+    outcome = grow(spec, f"widen embed by {times}x {COPIES}", dtype="float64")
+    assert outcome.stored <= 1e-12
+    assert certificate_of(outcome.plan, outcome.state, outcome.grown).outcome == "passed"
+    old, new = outcome.state["embed.weight"], outcome.grown["embed.weight"]
+    assert new.numel() == times * old.numel()
+    if spec != SANDWICH:  # whose head reads the embedding too
+        assert torch.equal(new, torch.cat([old] * times, dim=0 if len(new) > len(old) else 1))
+
+
 # --- learning and messages ------------------------------------------------------------------------------
 
 
