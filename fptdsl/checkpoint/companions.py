@@ -8,7 +8,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..diagnostics import Diagnostic, FptError
 from .copying import copy_file
+from .open_files import raise_limit
 
 STALE = re.compile(
     r"(model|pytorch_model|tf_model|flax_model|rust_model)\b.*\.(safetensors|bin|h5|msgpack|ot)(\.index\.json)?"
@@ -44,7 +46,10 @@ class Companions:
 
 
 def find_companions(folder: Path, taken: Collection[str]) -> Companions:
-    """What lies in ``folder`` besides the names in ``taken`` (at the top), in the order of names."""
+    """What lies in ``folder`` besides the names in ``taken`` (at the top), in the order of names.
+
+    Raises ``FptError`` F435 where a folder in it cannot be read.
+    """
     files: list[Path] = []
     stale: list[Path] = []
     odd: list[Path] = []
@@ -63,7 +68,13 @@ def find_companions(folder: Path, taken: Collection[str]) -> Companions:
 
 def _below(folder: Path) -> Iterator[Path]:
     """Every path that is not a folder itself; links to folders are not followed."""
-    for place, folders, names in os.walk(folder):
+
+    def unreadable(error: OSError) -> None:
+        message = f"`{error.filename}` cannot be copied: {error.strerror}"
+        hint = raise_limit(error) or "check its permissions"
+        raise FptError(Diagnostic("F435", message, hint=hint, path=str(error.filename))) from error
+
+    for place, folders, names in os.walk(folder, onerror=unreadable):
         links = [name for name in folders if Path(place, name).is_symlink()]
         folders[:] = sorted(set(folders) - set(links) - LEFT_OUT)
         yield from (Path(place, name) for name in sorted([*names, *links]))

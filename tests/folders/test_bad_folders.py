@@ -316,6 +316,22 @@ def test_a_file_that_cannot_be_read(single: Path) -> None:
     assert not (single / "model.grown").exists()
 
 
+def test_a_subfolder_that_cannot_be_read(single: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told, and not left out in silence."""
+    scan = os.scandir
+
+    def denied(path: Any = ".") -> Any:
+        if Path(path).name == "extra":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", denied)
+    found = faults(lambda: fptdsl.apply("tiny.fpt", "model", grow="widen embed to 12"))
+    assert [item.code for item in found] == ["F435"]
+    assert "extra` cannot be copied: Permission denied" in found[0].message
+    assert not (single / "model.grown").exists()
+
+
 def test_a_folder_that_is_not_there(single: Path) -> None:
     found = faults(lambda: fptdsl.plan("tiny.fpt", "modle"))
     assert [item.code for item in found] == ["F400"]
