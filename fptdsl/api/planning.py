@@ -51,9 +51,11 @@ def plan(
             read, source, seed=seed, given=given(spec, model, grow, settings, calibrate), statistics=statistics
         )
     if out is not None:
-        from .saved import save_plan
+        from .saved import is_plan, save_plan
 
-        save_plan(result.document, Path(out), inputs=_inputs(read, checkpoint, calibrate), force=force)
+        # A plan may lie in the folder that it is of, and a newer one takes its place.
+        inputs = () if is_plan(Path(out)) else _inputs(read, checkpoint, calibrate)
+        save_plan(result.document, Path(out), inputs=inputs, force=force)
     return result
 
 

@@ -24,6 +24,15 @@ def save_plan(document: Mapping[str, Any], out: Path, *, inputs: Sequence[Path],
     write_text(out, json.dumps(document, indent=2, allow_nan=False) + "\n", inputs=inputs, force=force)
 
 
+def is_plan(path: Path) -> bool:
+    """Whether a file is a plan that was saved."""
+    try:
+        read_plan(path)
+    except FptError:
+        return False
+    return True
+
+
 @dataclass(frozen=True)
 class SavedPlan:
     """A plan as it was saved; the checks raise :class:`StalePlan` (F651, exit status 4)."""

@@ -8,9 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..diagnostics import Diagnostic, FptError
-from .copying import copy_file
-from .open_files import raise_limit
+from .copying import copy_file, not_copied
 
 STALE = re.compile(
     r"(model|pytorch_model|tf_model|flax_model|rust_model)\b.*\.(safetensors|bin|h5|msgpack|ot)(\.index\.json)?"
@@ -70,9 +68,7 @@ def _below(folder: Path) -> Iterator[Path]:
     """Every path that is not a folder itself; links to folders are not followed."""
 
     def unreadable(error: OSError) -> None:
-        message = f"`{error.filename}` cannot be copied: {error.strerror}"
-        hint = raise_limit(error) or "check its permissions"
-        raise FptError(Diagnostic("F435", message, hint=hint, path=str(error.filename))) from error
+        raise not_copied(error.filename, error) from error
 
     for place, folders, names in os.walk(folder, onerror=unreadable):
         links = [name for name in folders if Path(place, name).is_symlink()]

@@ -31,6 +31,12 @@ def copy_open(descriptor: int, path: str, target: Path, stop: Event | None = Non
         copy_storage(file, FileStorage(descriptor, path, 0, os.fstat(descriptor).st_size), stop)
 
 
+def not_copied(path: str | Path, error: OSError) -> FptError:
+    """The fault of an entry of a folder that cannot be read (F435)."""
+    message = f"`{path}` cannot be copied: {error.strerror}"
+    return FptError(Diagnostic("F435", message, hint=raise_limit(error) or "check its permissions", path=str(path)))
+
+
 def copy_file(source: Path, target: Path) -> None:
     """Write a file with the content of another (of the file that a link leads to).
 
@@ -39,9 +45,7 @@ def copy_file(source: Path, target: Path) -> None:
     try:
         descriptor = os.open(source, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
     except OSError as error:
-        message = f"`{source}` cannot be copied: {error.strerror}"
-        hint = raise_limit(error) or "check its permissions"
-        raise FptError(Diagnostic("F435", message, hint=hint, path=str(source))) from error
+        raise not_copied(source, error) from error
     try:
         copy_open(descriptor, str(source), target)
     finally:

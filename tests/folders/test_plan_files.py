@@ -31,7 +31,14 @@ def test_a_plan_never_takes_the_place_of_what_it_is_made_of(place: Path, out: st
     assert (place / out).read_bytes() == before
 
 
-def test_a_plan_beside_them_is_written(place: Path) -> None:
+def test_a_plan_beside_them_is_written_and_made_anew(place: Path) -> None:
     family.write(place / "model")
-    fptdsl.plan("tiny.fpt", "model", grow="deepen layers by 1", out="model/plan.json")
-    assert (place / "model" / "plan.json").exists()
+    out = place / "model" / "plan.json"
+    fptdsl.plan("tiny.fpt", "model", grow="deepen layers by 1", out=out)
+    first = out.read_bytes()
+    with pytest.raises(FptError) as caught:
+        fptdsl.plan("tiny.fpt", "model", grow="deepen layers by 2", out=out)
+    assert caught.value.diagnostics[0].code == "F600"
+    assert out.read_bytes() == first
+    fptdsl.plan("tiny.fpt", "model", grow="deepen layers by 2", out=out, force=True)
+    assert out.read_bytes() != first
